@@ -1,0 +1,1 @@
+"""The only modules that import an AWS library or a cryptographic one."""

@@ -1,0 +1,1 @@
+"""The rules: standard library only, without clock, randomness or I/O."""

@@ -1,0 +1,232 @@
+"""One factory for the HTTP functions: a Chalice app whose views take a Request, give an Answer.
+
+Media types, the body limit, request ids, every error form and the token's claims are settled here;
+Powertools wraps the callable once. A view raises a Refusal or Unavailable; any other exception is
+answered with a fixed text and the request id.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from chalice.app import Chalice, Response
+
+from dmp.domain.caller import Caller
+from dmp.domain.refusals import (
+    BadParameter,
+    NotAcceptable,
+    Refusal,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from dmp.edge.caller import caller_of
+from dmp.edge.logs import count, log_unknown, logger, metrics
+from dmp.fhir import outcome
+
+FHIR_JSON = "application/fhir+json"
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+PATCHES = ("application/json-patch+json", FHIR_JSON, JSON)
+BODY_BYTES_MAX = 4 * 1024 * 1024
+_UNKNOWN = "an internal error occurred; the request id tells the operator which"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a view may know of the request. `query` keeps order and repetition, form fields too."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    query: list[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+    caller: Caller | None
+    source_ip: str
+    request_id: str
+
+    def header(self, name: str) -> str | None:
+        """A header's value; the name in lower case."""
+        return self.headers.get(name)
+
+    def authenticated(self) -> Caller:
+        """The caller of a route behind the authorizer."""
+        if self.caller is None:
+            raise LookupError("the route is not behind the authorizer")
+        return self.caller
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response; `body` is sent as it is."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = FHIR_JSON
+
+
+View = Callable[[Request], Answer]
+
+
+class Api:
+    """The routes of one function. `handler` is the Lambda's; `routes` what the house tests read."""
+
+    def __init__(self, name: str) -> None:
+        self.app = Chalice(name, configure_logs=False)
+        self.handler = logger.inject_lambda_context(  # type: ignore[call-overload]
+            metrics.log_metrics(self._call, raise_on_empty_metrics=False),
+            correlation_id_path="requestContext.requestId",
+            clear_state=True,
+        )
+
+    def _call(self, event: dict[str, Any], context: object) -> dict[str, Any]:
+        event.setdefault("stageVariables", None)
+        event.setdefault("multiValueQueryStringParameters", None)
+        answered: dict[str, Any] = self.app(event, context)
+        return answered
+
+    @property
+    def routes(self) -> set[tuple[str, str]]:
+        """(method, path) of every route."""
+        return {(method, path) for path, methods in self.app.routes.items() for method in methods}
+
+    def route(
+        self, path: str, methods: list[str], reads: tuple[str, ...] = ()
+    ) -> Callable[[View], View]:
+        """Register a view; `reads` are the media types of a body it accepts."""
+
+        def register(view: View) -> View:
+            def answer(**_: str) -> Response:
+                return self._answer(view, reads)
+
+            self.app.route(path, methods=methods, name=path, content_types=["*/*"])(answer)
+            return view
+
+        return register
+
+    def _answer(self, view: View, reads: tuple[str, ...]) -> Response:
+        event: dict[str, Any] = self.app.current_request.to_original_event()
+        request_id = str(event["requestContext"].get("requestId", ""))
+        path = str(event["requestContext"].get("resourcePath", ""))
+        count("Requests")
+        try:
+            answered = view(_request(event, request_id, reads))
+        except Refusal as refusal:
+            answered = refused(refusal, path, request_id)
+            count("Refused")
+        except Unavailable:
+            answered = _failed(503, path, request_id, "a service was busy; send it again", "busy")
+            count("Unavailable")
+        except Exception as error:  # the one place: unknown errors become a fixed text
+            log_unknown(error)
+            answered = _failed(500, path, request_id, _UNKNOWN, "internal")
+            count("Failed")
+        headers = {
+            "Content-Type": answered.media_type,
+            "Cache-Control": "no-store",
+            "X-Request-Id": request_id,
+            **answered.headers,
+        }
+        if not answered.body:
+            headers.pop("Content-Type")
+        return Response(answered.body.decode(), headers, answered.status)
+
+
+def refused(refusal: Refusal, path: str, request_id: str) -> Answer:
+    """The refusal in the error form of the path's family."""
+    headers: dict[str, str] = {}
+    status, _ = outcome.response_of(refusal)
+    if isinstance(refusal, TooMany):
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    if path.startswith("/oauth2"):
+        status, body = outcome.oauth_error_of(refusal)
+        media_type = JSON
+    elif path.startswith("/fhir"):
+        body, media_type = outcome.outcome_of(refusal, request_id), FHIR_JSON
+    else:
+        body, media_type = outcome.problem_of(refusal, request_id), "application/problem+json"
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="dmp"'
+    return Answer(status, body, headers, media_type)
+
+
+def _failed(status: int, path: str, request_id: str, text: str, code: str) -> Answer:
+    """A failure that is nobody's refusal: same forms, fixed text."""
+    refusal = Refusal(text)
+    kind = "transient" if status == 503 else "exception"
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    if path.startswith("/fhir"):
+        issue = outcome.Issue(text, None, kind)
+        return Answer(status, outcome.operation_outcome([issue], code, request_id), headers)
+    if path.startswith("/oauth2"):
+        error = "temporarily_unavailable" if status == 503 else "server_error"
+        body = outcome.orjson.dumps({"error": error, "error_description": str(refusal)})
+        return Answer(status, body, headers, JSON)
+    members = {"type": "about:blank", "status": status, "title": text, "code": code}
+    body = outcome.orjson.dumps({**members, "request_id": request_id})
+    return Answer(status, body, headers, "application/problem+json")
+
+
+def _request(event: dict[str, Any], request_id: str, reads: tuple[str, ...]) -> Request:
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    context = event["requestContext"]
+    body = _body(event)
+    query = [
+        (name, value)
+        for name, values in (event.get("multiValueQueryStringParameters") or {}).items()
+        for value in values
+    ]
+    _acceptable(headers.get("accept", ""), [v for name, v in query if name == "_format"])
+    if body:
+        media_type = _media_type(headers, reads)
+        if media_type == FORM and FORM in reads:
+            query += parse_qsl(_text(body), keep_blank_values=True)
+    return Request(
+        method=event["httpMethod"],
+        path=str(context.get("resourcePath", "")),
+        parameters=event.get("pathParameters") or {},
+        query=[(name, value) for name, value in query if name not in ("_format", "_pretty")],
+        headers=headers,
+        body=body,
+        caller=caller_of(context.get("authorizer")),
+        source_ip=str((context.get("identity") or {}).get("sourceIp", "")),
+        request_id=request_id,
+    )
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8")
+    if len(body) > BODY_BYTES_MAX:
+        raise TooLarge(f"the body is over {BODY_BYTES_MAX} bytes")
+    return body
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadParameter("the form is not UTF-8") from None
+
+
+def _media_type(headers: Mapping[str, str], reads: tuple[str, ...]) -> str:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in reads:
+        raise UnsupportedMediaType(f"this route reads {', '.join(reads) or 'no body'}")
+    return media_type
+
+
+def _acceptable(accept: str, formats: list[str]) -> None:
+    """JSON is all that is served; a range, JSON in any form or nothing at all accepts it."""
+    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
+    if wanted and not any(w in ("*/*", "application/*") or "json" in w for w in wanted):
+        raise NotAcceptable("only application/fhir+json and application/json are served")
+    if any("json" not in value.lower() for value in formats):
+        raise NotAcceptable("_format can only be json")

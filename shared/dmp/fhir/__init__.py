@@ -1,0 +1,1 @@
+"""The wire: FHIR R4 JSON to the domain and back; pure."""

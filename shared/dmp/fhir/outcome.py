@@ -1,0 +1,104 @@
+"""The one table that gives refusals their HTTP status and FHIR issue type; OperationOutcome.
+
+Also the two other error forms of the API: RFC 6749 JSON under /oauth2 and RFC 9457
+`application/problem+json` elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from dmp.domain import refusals as r
+from dmp.domain.refusals import Issue, Refusal
+
+CODES = "https://dmp.ma/fhir/CodeSystem/refusal"
+RESPONSES: dict[type[Refusal], tuple[int, str]] = {
+    r.NotJson: (400, "structure"),
+    r.BadParameter: (400, "value"),
+    r.OAuthError: (400, "security"),
+    r.Unauthenticated: (401, "login"),
+    r.Forbidden: (403, "forbidden"),
+    r.NotFound: (404, "not-found"),
+    r.MethodNotAllowed: (405, "not-supported"),
+    r.NotAcceptable: (406, "not-supported"),
+    r.IdempotencyConflict: (409, "duplicate"),
+    r.Gone: (410, "deleted"),
+    r.PreconditionFailed: (412, "conflict"),
+    r.TooLarge: (413, "too-long"),
+    r.UnsupportedMediaType: (415, "not-supported"),
+    r.Invalid: (422, "invalid"),
+    r.TooMany: (429, "throttled"),
+}
+
+
+def response_of(refusal: Refusal) -> tuple[int, str]:
+    """HTTP status and FHIR issue type, looked up along the class's ancestry."""
+    for ancestor in type(refusal).__mro__:
+        if ancestor in RESPONSES:
+            return RESPONSES[ancestor]
+    raise LookupError(type(refusal).__name__)
+
+
+def outcome_of(refusal: Refusal, request_id: str) -> bytes:
+    """The refusal as an OperationOutcome."""
+    _, fallback = response_of(refusal)
+    issues = [
+        Issue(i.text, i.expression, fallback if i.code == "invalid" else i.code, i.severity)
+        for i in refusal.issues
+    ]
+    return operation_outcome(issues, refusal.code, request_id)
+
+
+def operation_outcome(issues: Sequence[Issue], code: str, request_id: str) -> bytes:
+    """An OperationOutcome; `code` is the project's stable code, in `details.coding`."""
+    return orjson.dumps(
+        {
+            "resourceType": "OperationOutcome",
+            "issue": [
+                {
+                    "severity": issue.severity,
+                    "code": issue.code,
+                    "details": {
+                        "coding": [{"system": CODES, "code": code}],
+                        "text": issue.text,
+                    },
+                    "diagnostics": f"request {request_id}",
+                    **({"expression": [issue.expression]} if issue.expression else {}),
+                }
+                for issue in issues
+            ],
+        }
+    )
+
+
+def problem_of(refusal: Refusal, request_id: str) -> bytes:
+    """The refusal as `application/problem+json`, with its details (`tries_left`…)."""
+    status, _ = response_of(refusal)
+    first = refusal.issues[0]
+    members: dict[str, object] = {
+        "type": "about:blank",
+        "title": str(refusal),
+        "status": status,
+        "code": refusal.code,
+        "detail": first.text,
+        "request_id": request_id,
+        **refusal.details,
+    }
+    if first.expression:
+        members["expression"] = first.expression
+    return orjson.dumps(members)
+
+
+def oauth_error_of(refusal: Refusal) -> tuple[int, bytes]:
+    """The refusal as RFC 6749 section 5.2 JSON, with its status (401 for `invalid_client`)."""
+    status, _ = response_of(refusal)
+    error = "invalid_request"
+    if isinstance(refusal, r.OAuthError):
+        error = refusal.error
+        status = 401 if error == "invalid_client" else 400
+    elif isinstance(refusal, r.Unauthenticated):
+        error = "invalid_token"
+    text = "; ".join(issue.text for issue in refusal.issues)
+    return status, orjson.dumps({"error": error, "error_description": text, **refusal.details})

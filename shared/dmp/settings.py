@@ -1,0 +1,58 @@
+"""The only reader of the environment: one frozen class for each function, read once at import.
+
+A missing variable fails the cold start with its name; the template and these classes are compared
+by tests/house/test_settings.py. Optional variables have a default here.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import MISSING, dataclass, fields
+from typing import Self
+
+
+class MissingSetting(Exception):
+    """The environment lacks the named variable: the deployment is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every function knows. Field `x_y` is read from the variable `X_Y`."""
+
+    stage: str
+    region_code: str
+    base_url: str
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read every field of the class, converted to int where its type says so."""
+        values: dict[str, str | int] = {}
+        for field in fields(cls):
+            text = os.environ.get(field.name.upper())
+            if text is not None:
+                values[field.name] = int(text) if field.type == "int" else text
+            elif field.default is MISSING:
+                raise MissingSetting(field.name.upper())
+        return cls(**values)  # type: ignore[arg-type]  # fields are str or int by name
+
+    @property
+    def fhir_base(self) -> str:
+        """The FHIR base URL, without a slash at its end."""
+        return f"{self.base_url}/fhir"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSettings(Settings):
+    """Functions that read or write the record."""
+
+    records_table: str
+    keys_table: str
+    registry_table: str
+    record_key_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSettings(Settings):
+    """The authorizer: it checks tokens and reads nothing else."""
+
+    token_key_arn: str

@@ -1,0 +1,1 @@
+"""One module for each function family; what they need comes in through ports."""
