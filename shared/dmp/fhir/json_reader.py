@@ -51,7 +51,9 @@ def read(body: bytes) -> object:
     try:
         value: object = _decode(text)
     except json.JSONDecodeError as e:
-        raise NotJson(f"not JSON: {e.msg.removesuffix(' at')} at line {e.lineno}, column {e.colno}") from None
+        raise NotJson(
+            f"not JSON: {e.msg.removesuffix(' at')} at line {e.lineno}, column {e.colno}"
+        ) from None
     if _SURROGATE.search(text):
         _check_surrogates(value)
     return value

@@ -1,0 +1,69 @@
+"""Rules of single datatypes that the tables do not express."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dmp.fhir.definitions import ValueSet, resource_types
+from dmp.fhir.faults import Fault, Faults, Link, prefixed, wrong_target
+from dmp.fhir.primitives import Check
+
+Rule = Callable[[dict[str, Any]], Faults | None]
+
+
+def reference(targets: tuple[str, ...], check: Check, value: object) -> Faults | None:
+    """A Reference whose target, as far as its text tells, must be of one of the types.
+
+    `#id` and urn references come back as links, for the resource or Bundle around to settle.
+    """
+    faults = check(value) or []
+    if value.__class__ is not dict:
+        return faults
+    assert isinstance(value, dict)
+    literal = value.get("reference")
+    if isinstance(literal, str) and literal:
+        if literal[0] == "#" or literal.startswith("urn:"):
+            faults += prefixed([Link(literal, targets)], "reference")
+        elif targets and (found := type_in(literal)) and found not in targets:
+            faults += prefixed([Fault("invalid", wrong_target(targets))], "reference")
+    stated = value.get("type")
+    if targets and stated in resource_types() and stated not in targets:
+        faults += prefixed([Fault("invalid", wrong_target(targets))], "type")
+    return faults or None
+
+
+def type_in(literal: str) -> str | None:
+    """The resource type that a literal or conditional reference names, if it names one."""
+    head, conditional, _ = literal.partition("?")
+    parts = head.split("/")
+    if conditional:
+        name = parts[-1]
+    else:
+        if len(parts) > 3 and parts[-2] == "_history":
+            parts = parts[:-2]
+        name = parts[-2] if len(parts) > 1 else ""
+    return name if name in resource_types() else None
+
+
+def concept(value_set: ValueSet, check: Check, value: object) -> Faults | None:
+    """A CodeableConcept of which one coding at least must be in the value set."""
+    faults = check(value) or []
+    if faults or not isinstance(value, dict) or "extension" in value and "coding" not in value:
+        return faults or None
+    for coding in value.get("coding", ()):
+        if coding.get("code") in value_set.codes.get(coding.get("system"), ()):
+            return None
+    return [Fault("code-invalid", f"no coding is in the value set {value_set.url}")]
+
+
+def _extension(value: dict[str, Any]) -> Faults | None:
+    valued = any(key.startswith(("value", "_value")) for key in value)
+    if valued == ("extension" in value):
+        return [Fault("invariant", "an extension has either a value or extensions (ext-1)")]
+    return None
+
+
+def rule_of(name: str) -> Rule | None:
+    """The rule that every value of the type must keep, if there is one."""
+    return _extension if name == "Extension" else None

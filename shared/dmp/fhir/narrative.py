@@ -1,0 +1,104 @@
+"""Narrative: well-formed XHTML of the allowed elements, and nothing active.
+
+No parser here resolves an entity or reads a DTD: a text that declares one is refused unparsed.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.parsers import expat
+
+from dmp.fhir.faults import Fault, Faults, Null, expected
+
+XHTML = "http://www.w3.org/1999/xhtml"
+_DECLARATION = re.compile(r"<\?|<!(?!--|\[CDATA\[)")
+_ELEMENTS = frozenset(
+    "div p br h1 h2 h3 h4 h5 h6 hr a span b em i strong small big tt dfn q var abbr acronym cite "
+    "blockquote address bdo kbd sub sup ul ol li dl dt dd pre table caption colgroup col thead tr "
+    "tfoot tbody th td code samp img map area ins del u s strike center font".split()
+)
+_ATTRIBUTES = frozenset(
+    "title style class id lang dir accesskey tabindex span width align valign char charoff abbr "
+    "axis headers scope rowspan colspan summary border frame rules cellspacing cellpadding name "
+    "href hreflang rel rev charset type src alt height longdesc usemap ismap coords shape cite "
+    "start value compact nowrap bgcolor color face size datetime".split()
+)
+_LINKS = frozenset({"href", "src", "cite", "longdesc", "usemap"})
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*)\s*:")
+_SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel", "urn", "ftp"})
+_ACTIVE_STYLE = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:|\\", re.IGNORECASE)
+
+
+class _Refused(Exception):
+    """Found while parsing; its text is the fault's."""
+
+
+def div(value: object) -> Faults | None:
+    """The faults of a Narrative's div."""
+    if not isinstance(value, str):
+        return [Null("structure", "null is not a value")] if value is None else [
+            expected(value, "a string")
+        ]
+    try:
+        _check(value)
+    except _Refused as e:
+        return [Fault("invalid", str(e))]
+    except expat.ExpatError as e:
+        told = f"not well-formed XHTML at line {e.lineno}, column {e.offset + 1}"
+        return [Fault("structure", told)]
+    return None
+
+
+def _check(text: str) -> None:
+    if _DECLARATION.search(text):
+        raise _Refused("XHTML of a narrative has no document type, entity or instruction")
+    parser = expat.ParserCreate(namespace_separator=" ")
+    seen = _Content()
+    parser.StartElementHandler = seen.start
+    parser.CharacterDataHandler = seen.characters
+    parser.buffer_text = True
+    parser.Parse(text.encode("utf-8"), True)
+    if not seen.content:
+        raise _Refused("a narrative must have some text or an image (txt-2)")
+
+
+class _Content:
+    """What the parser met so far."""
+
+    __slots__ = ("content", "root")
+
+    def __init__(self) -> None:
+        self.root = True
+        self.content = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Check one element's name and attributes."""
+        space, _, name = tag.rpartition(" ")
+        if space != XHTML or self.root and name != "div":
+            raise _Refused(f"a narrative is a div in the namespace {XHTML}")
+        self.root = False
+        if name not in _ELEMENTS:
+            raise _Refused("an element is not among those allowed in a narrative (txt-1)")
+        if name == "img":
+            self.content = True
+        for attribute, value in attributes.items():
+            _check_attribute(name, attribute, value)
+
+    def characters(self, text: str) -> None:
+        """Note that there is something to read."""
+        if not self.content and not text.isspace():
+            self.content = True
+
+
+def _check_attribute(element: str, name: str, value: str) -> None:
+    if name.startswith("http://www.w3.org/XML/1998/namespace "):
+        return
+    if name not in _ATTRIBUTES:
+        raise _Refused("an attribute is not among those allowed in a narrative (txt-1)")
+    if name == "style" and _ACTIVE_STYLE.search(value):
+        raise _Refused("a style in a narrative must not be active")
+    if name in _LINKS and (scheme := _SCHEME.match(value)):
+        known = scheme[1].lower()
+        image = element == "img" and known == "data"
+        if known not in _SAFE_SCHEMES and not image:
+            raise _Refused("a link in a narrative has a scheme that is not allowed")

@@ -1,0 +1,259 @@
+"""Structural validation of R4 resources, driven by the official definitions.
+
+Types, cardinality, choices, primitives, required bindings, reference targets, contained resources,
+extensions and narrative. Nothing of the value is repeated in what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+from dmp.domain.refusals import Issue
+from dmp.fhir.datatypes import concept, reference, rule_of
+from dmp.fhir.definitions import Element, Type, resource_types, type_of, value_set
+from dmp.fhir.faults import (
+    MAX_ISSUES,
+    Fault,
+    Faults,
+    Link,
+    Null,
+    expected,
+    listed,
+    prefixed,
+    wrong_target,
+)
+from dmp.fhir.narrative import div
+from dmp.fhir.primitives import Check, bound_code, check_of
+
+_Required = tuple[str, tuple[str, ...]]
+
+
+def validate(resource: dict[str, Any], *, path: str | None = None) -> list[Issue]:
+    """The faults of a resource, none when it is valid; at most 100.
+
+    Each issue's expression begins with `path` (`Bundle.entry[3].resource`), or the resource's type.
+    In a Bundle, references to a fullUrl must have the type that the element allows.
+    """
+    faults = check_resource(resource) or []
+    name = resource.get("resourceType") if isinstance(resource, dict) else None
+    root = path or (name if isinstance(name, str) and name in resource_types() else "Resource")
+    told = [f for f in faults if not isinstance(f, Link)]
+    return [fault.issue(root) for fault in told[:MAX_ISSUES]]
+
+
+def check_resource(value: object, *, inside: bool = False) -> Faults | None:
+    """Faults of a resource of any type; `inside` another one, its local references stay open."""
+    if value.__class__ is not dict:
+        return [expected(value, "a resource")]
+    assert isinstance(value, dict)
+    name = value.get("resourceType")
+    if not isinstance(name, str):
+        return prefixed([Fault("structure", "resourceType is missing")], "resourceType")
+    if name not in resource_types():
+        return prefixed([Fault("structure", "not a resource type of R4")], "resourceType")
+    faults = shape_of(name).check(value)
+    if faults is None or inside:
+        return faults
+    faults = _settled(faults, _contained_types(value))
+    if name == "Bundle":
+        faults = _settled(faults, _full_urls(value))
+    return faults or None
+
+
+class Shape:
+    """The check of one object type; its fields are compiled at first use."""
+
+    __slots__ = ("choice_names", "fields", "groups", "name", "required", "rule")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fields: dict[str, Check] | None = None
+        self.required: tuple[_Required, ...] = ()
+        self.choice_names: frozenset[str] = frozenset()
+        self.groups: dict[str, frozenset[str]] = {}
+        self.rule: Callable[[dict[str, Any]], Faults | None] | None = None
+
+    def check(self, value: object) -> Faults | None:
+        """The faults of a value that should be an object of this type."""
+        if value.__class__ is not dict:
+            return [expected(value, "an object")]
+        assert isinstance(value, dict)
+        fields = self.fields
+        if fields is None:
+            fields = self._compile()
+        faults: Faults = []
+        for key, item in value.items():
+            field = fields.get(key)
+            if field is None:
+                faults += self._unknown(key)
+            elif found := field(item):
+                faults += prefixed(self._forgiven(found, key, value), key)
+        for name, names in self.required:
+            if name not in value and value.keys().isdisjoint(names):
+                faults.append(_missing(name))
+        if self.choice_names and len(self.choice_names & value.keys()) > 1:
+            faults += self._crowded(value)
+        if not value:
+            faults.append(Fault("structure", "an object must not be empty"))
+        if self.rule and (found := self.rule(value)):
+            faults += found
+        return faults or None
+
+    def _compile(self) -> dict[str, Check]:
+        definition = type_of(self.name)
+        fields: dict[str, Check] = {}
+        for name, element in definition.elements.items():
+            one = _check_of(name, element)
+            fields[name] = _array(one) if element.many else one
+            if check_of(element.type) and element.type != "xhtml":
+                sibling = shape_of("Element").check
+                fields["_" + name] = _siblings(sibling) if element.many else sibling
+        if definition.kind == "resource":
+            fields["resourceType"] = _resource_type
+        self.required = _required(definition)
+        self.groups = _groups(definition)
+        self.choice_names = frozenset[str]().union(*self.groups.values())
+        self.rule = rule_of(self.name)
+        self.fields = fields
+        return fields
+
+    def _unknown(self, key: str) -> Faults:
+        return prefixed([Fault("structure", f"{self.name} has no such element in R4")], key)
+
+    def _forgiven(self, found: Faults, key: str, value: dict[str, Any]) -> Faults:
+        """Without the nulls whose sibling array carries an extension at the same place."""
+        if not any(isinstance(fault, Null) for fault in found):
+            return found
+        siblings = value.get("_" + key)
+        if not isinstance(siblings, list):
+            return found
+
+        def carried(fault: Fault) -> bool:
+            at = fault.parts[0] if len(fault.parts) == 1 else None
+            inside = isinstance(at, int) and at < len(siblings)
+            return isinstance(fault, Null) and inside and isinstance(siblings[at], dict)
+
+        return [fault for fault in found if not carried(fault)]
+
+    def _crowded(self, value: dict[str, Any]) -> Faults:
+        faults: Faults = []
+        for group, names in self.groups.items():
+            present = {key.removeprefix("_") for key in names & value.keys()}
+            if len(present) > 1:
+                text = f"only one of {listed(sorted(present))} may be present"
+                faults += prefixed([Fault("structure", text)], group)
+        return faults
+
+
+@cache
+def shape_of(name: str) -> Shape:
+    """The shape of a complex type, one for each name."""
+    return Shape(name)
+
+
+def _check_of(name: str, element: Element) -> Check:
+    if element.type == "Resource":
+        return partial(check_resource, inside=name == "contained")
+    if element.type == "Reference":
+        return partial(reference, element.targets, shape_of("Reference").check)
+    accepted = value_set(element.binding) if element.binding else None
+    if accepted and element.type == "code":
+        return bound_code(accepted)
+    if accepted and element.type == "CodeableConcept":
+        return partial(concept, accepted, shape_of("CodeableConcept").check)
+    if element.type == "xhtml":
+        return div
+    return check_of(element.type) or shape_of(element.type).check
+
+
+def _array(one: Check) -> Check:
+    def check(value: object) -> Faults | None:
+        if value.__class__ is not list:
+            return [expected(value, "an array")]
+        assert isinstance(value, list)
+        faults: Faults = []
+        for at, item in enumerate(value):
+            if found := one(item):
+                faults += prefixed(found, at)
+        if not value:
+            faults.append(Fault("structure", "an array must not be empty"))
+        return faults or None
+
+    return check
+
+
+def _siblings(one: Check) -> Check:
+    """An array of primitives' extensions, with null where there is none."""
+    check = _array(lambda value: None if value is None else one(value))
+
+    def some(value: object) -> Faults | None:
+        if isinstance(value, list) and value and not any(x is not None for x in value):
+            return [Fault("structure", "an array must hold more than nulls")]
+        return check(value)
+
+    return some
+
+
+def _resource_type(value: object) -> Faults | None:
+    """Already read by check_resource."""
+    return None
+
+
+def _required(definition: Type) -> tuple[_Required, ...]:
+    """Names that must be there, each with what else satisfies it."""
+    single = [(n, ("_" + n,)) for n, e in definition.elements.items() if e.min and not e.choice]
+    groups = _groups(definition)
+    chosen = [(g + "[x]", tuple(groups[g])) for g, least in definition.choices.items() if least]
+    return (*single, *chosen)
+
+
+def _groups(definition: Type) -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    for name, element in definition.elements.items():
+        if element.choice:
+            groups.setdefault(element.choice, set()).update((name, "_" + name))
+    return {group: frozenset(names) for group, names in groups.items()}
+
+
+def _missing(name: str) -> Fault:
+    fault = Fault("required", "a required element is missing")
+    fault.parts.append(name.removesuffix("[x]"))
+    return fault
+
+
+def _contained_types(resource: dict[str, Any]) -> dict[str, str]:
+    """Types of what `#id` may mean inside a resource; `#` alone is the resource itself."""
+    types = {"#": str(resource.get("resourceType"))}
+    contained = resource.get("contained")
+    for item in contained if isinstance(contained, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("id"), str):
+            types["#" + item["id"]] = str(item.get("resourceType"))
+    return types
+
+
+def _full_urls(bundle: dict[str, Any]) -> dict[str, str]:
+    """Types of what the urn fullUrls of a Bundle mean."""
+    types: dict[str, str] = {}
+    entries = bundle.get("entry")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(resource := entry.get("resource"), dict):
+            if isinstance(url := entry.get("fullUrl"), str) and url.startswith("urn:"):
+                types[url] = str(resource.get("resourceType"))
+    return types
+
+
+def _settled(faults: Faults, types: dict[str, str]) -> Faults:
+    """Without the links that lead to an allowed type; those that lead elsewhere stay open."""
+    left: Faults = []
+    for fault in faults:
+        if isinstance(fault, Link) and (fault.reference in types or fault.reference[0] == "#"):
+            found = types.get(fault.reference)
+            if found is None:
+                left.append(fault.wrong("no contained resource has that id"))
+            elif fault.targets and found not in fault.targets:
+                left.append(fault.wrong(wrong_target(fault.targets)))
+        else:
+            left.append(fault)
+    return left
