@@ -1,0 +1,33 @@
+"""AWS clients: one session, one client a service, time-outs far below the gateway's 29 s."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=6,
+    tcp_keepalive=True,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+@cache
+def client(service: str) -> Any:
+    """The process's client of a service. Region, endpoint and credentials: the environment's."""
+    return _session().client(service, config=_CONFIG)
+
+
+def forget() -> None:
+    """Make new clients from now on (tests, after the environment has changed)."""
+    client.cache_clear()
+    _session.cache_clear()

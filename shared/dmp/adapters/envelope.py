@@ -1,0 +1,184 @@
+"""Envelope encryption: one root key a patient, wrapped by KMS; aws-encryption-sdk without the MPL.
+
+Suite 0x0478 (commitment required, no signature), one frame, one encrypted data key. The message's
+context is patient, purpose and place, checked here on opening because raw providers do not.
+The root key gives three keys by HKDF: record, journal and notice; the last is wrapped a second time
+so that the notifier's role opens notices and nothing clinical.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
+from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
+from aws_encryption_sdk.identifiers import Algorithm, EncryptionKeyType, WrappingAlgorithm
+from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
+from aws_encryption_sdk.key_providers.raw import RawMasterKey
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from dmp.domain.refusals import Gone, Unavailable
+
+Purpose = Literal["record", "journal", "notice"]
+_SUITE = Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
+_FRAME = 1 << 20
+_SDK = EncryptionSDKClient(
+    commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=1
+)
+
+
+class Erased(Gone):
+    """The patient's keys are destroyed: nothing of theirs can be read again."""
+
+
+class Unopenable(Unavailable):
+    """A message that does not belong where it was found, or was altered; raises an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientKeys:
+    """The row of the keys table: key version, and root and notice keys as KMS wrapped them."""
+
+    kv: int
+    rec: bytes
+    ntc: bytes
+
+
+class Ring:
+    """The keys of one patient that the process may use."""
+
+    def __init__(self, patient: str, version: int, keys: dict[Purpose, bytes]) -> None:
+        self._patient = patient
+        self._masters = {
+            purpose: RawMasterKey(
+                provider_id="dmp",
+                key_id=f"{patient}#{version}#{purpose}".encode(),
+                wrapping_key=WrappingKey(
+                    wrapping_algorithm=WrappingAlgorithm.AES_256_GCM_IV12_TAG16_NO_PADDING,
+                    wrapping_key=key,
+                    wrapping_key_type=EncryptionKeyType.SYMMETRIC,
+                ),
+            )
+            for purpose, key in keys.items()
+        }
+
+    def seal(self, purpose: Purpose, place: str, plaintext: bytes) -> bytes:
+        """The message for that place of the record (commit id, entry id, STANDING, CONTACT)."""
+        message, _ = _SDK.encrypt(
+            source=plaintext,
+            key_provider=self._masters[purpose],
+            algorithm=_SUITE,
+            frame_length=_FRAME,
+            encryption_context={"p": self._patient, "u": purpose, "i": place},
+        )
+        return bytes(message)
+
+    def open(self, purpose: Purpose, place: str, message: bytes) -> bytes:
+        """The plaintext; Unopenable if the message was altered or belongs anywhere else."""
+        try:
+            plaintext, header = _SDK.decrypt(source=message, key_provider=self._masters[purpose])
+        except (AWSEncryptionSDKClientError, InvalidTag, struct.error, ValueError) as error:
+            raise Unopenable(type(error).__name__) from None
+        expected = {"p": self._patient, "u": purpose, "i": place}
+        if dict(header.encryption_context) != expected:
+            raise Unopenable("another place")
+        return bytes(plaintext)
+
+
+class Vault:
+    """Wraps and unwraps patients' keys; at most one KMS call a patient, purpose and 300 s."""
+
+    def __init__(self, kms: Any, key_arn: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kms = kms
+        self._key_arn = key_arn
+        self._clock = clock
+        self._rings: OrderedDict[bytes, tuple[float, Ring]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.ttl_s = 300.0
+        self.size_max = 512
+
+    def new_keys(self, patient: str) -> PatientKeys:
+        """Fresh keys for a patient, wrapped; two KMS calls."""
+        try:
+            made = self._kms.generate_data_key(
+                KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext=_context(patient, "record")
+            )
+            notice = self._kms.encrypt(
+                KeyId=self._key_arn,
+                Plaintext=_derived(made["Plaintext"], "notice"),
+                EncryptionContext=_context(patient, "notice"),
+            )
+        except (ClientError, BotoCoreError):
+            raise Unavailable("kms") from None
+        return PatientKeys(1, made["CiphertextBlob"], notice["CiphertextBlob"])
+
+    def record_ring(self, patient: str, keys: PatientKeys | None) -> Ring:
+        """Every key of the patient; Erased when the row is gone."""
+        return self._ring(patient, keys, "record")
+
+    def notice_ring(self, patient: str, keys: PatientKeys | None) -> Ring:
+        """The notice key alone."""
+        return self._ring(patient, keys, "notice")
+
+    def _ring(
+        self, patient: str, keys: PatientKeys | None, purpose: Literal["record", "notice"]
+    ) -> Ring:
+        if keys is None:
+            raise Erased("the record's keys are destroyed")
+        wrapped = keys.rec if purpose == "record" else keys.ntc
+        # reached only through the wrapped key just read: erase the row and no warm entry answers
+        slot = hashlib.sha256(f"{patient}#{keys.kv}#{purpose}#".encode() + wrapped).digest()
+        now = self._clock()
+        with self._lock:
+            held = self._rings.get(slot)
+            if held and now < held[0]:
+                self._rings.move_to_end(slot)
+                return held[1]
+        ring = Ring(patient, keys.kv, self._unwrap(patient, wrapped, purpose))
+        with self._lock:
+            self._rings[slot] = (now + self.ttl_s, ring)
+            while len(self._rings) > self.size_max:
+                self._rings.popitem(last=False)
+        return ring
+
+    def _unwrap(self, patient: str, wrapped: bytes, purpose: str) -> dict[Purpose, bytes]:
+        try:
+            raw = self._kms.decrypt(
+                KeyId=self._key_arn,
+                CiphertextBlob=wrapped,
+                EncryptionContext=_context(patient, purpose),
+            )["Plaintext"]
+        except (ClientError, BotoCoreError):
+            raise Unavailable("kms") from None
+        if purpose == "notice":
+            return {"notice": raw}
+        return {
+            "record": _derived(raw, "record"),
+            "journal": _derived(raw, "journal"),
+            "notice": _derived(raw, "notice"),
+        }
+
+
+def _context(patient: str, purpose: str) -> dict[str, str]:
+    return {"patient": patient, "purpose": purpose}
+
+
+def _derived(root: bytes, use: str) -> bytes:
+    """RFC 5869; the root key itself encrypts nothing."""
+    return HKDF(SHA256(), 32, None, f"dmp/{use}/v1".encode()).derive(root)
+
+
+def random_salt() -> str:
+    """128 random bits in hex, for a journal leaf."""
+    return os.urandom(16).hex()
