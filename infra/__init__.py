@@ -1,0 +1,1 @@
+"""What deploys the system: the builder of layers, the local stack, regions, workflows."""
