@@ -35,19 +35,17 @@ def value_sets_of(
     by_url = {v["url"]: v for v in value_sets}
     systems = {c["url"]: c for c in code_systems}
     bound = {e["b"] for t in types.values() for e in t["elements"].values() if "b" in e}
-    made = {url: _accepted(by_url[url], by_url, systems) for url in bound if url in by_url}
+    made = {url: _accepted(by_url[url], systems) for url in bound if url in by_url}
     return {url: accepted for url, accepted in sorted(made.items()) if accepted}
 
 
 def _kept(definition: Json) -> bool:
     if definition["id"] == "SimpleQuantity":
         return True
-    return (
-        definition["kind"] in ("resource", "complex-type")
-        and definition.get("derivation") != "constraint"
-        and not definition["abstract"]
-        or definition["id"] == "Element"
-    )
+    if definition["id"] == "Element":
+        return True
+    concrete = definition.get("derivation") != "constraint" and not definition["abstract"]
+    return concrete and definition["kind"] in ("resource", "complex-type")
 
 
 def _nested(definition: Json, bases: Mapping[str, str]) -> dict[str, Json]:
@@ -127,7 +125,7 @@ def _is_code(element: Json) -> bool:
     return [t["code"] for t in element["type"]] == ["code"]
 
 
-def _accepted(value_set: Json, by_url: Mapping[str, Json], systems: Mapping[str, Json]) -> Json:
+def _accepted(value_set: Json, systems: Mapping[str, Json]) -> Json:
     codes: dict[str, set[str]] = {}
     for part in value_set["compose"]["include"]:
         if part.get("system") in PATTERNS and "concept" not in part:

@@ -49,8 +49,10 @@ def type_in(literal: str) -> str | None:
 def concept(value_set: ValueSet, check: Check, value: object) -> Faults | None:
     """A CodeableConcept of which one coding at least must be in the value set."""
     faults = check(value) or []
-    if faults or not isinstance(value, dict) or "extension" in value and "coding" not in value:
-        return faults or None
+    if faults or not isinstance(value, dict):
+        return faults
+    if "coding" not in value and "extension" in value:
+        return None
     for coding in value.get("coding", ()):
         if coding.get("code") in value_set.codes.get(coding.get("system"), ()):
             return None

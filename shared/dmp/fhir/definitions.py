@@ -18,8 +18,8 @@ Json = dict[str, Any]
 class Element:
     """One element in its JSON name (`valueQuantity`, not `value[x]`).
 
-    `type` is a datatype, `Resource`, or the path of a nested element. `choice` names the group it is
-    one of. `targets` are the types a reference may have; empty when any may.
+    `type` is a datatype, `Resource`, or the path of a nested element. `choice` names the group it
+    is one of. `targets` are the types a reference may have; empty when any may.
     """
 
     type: str

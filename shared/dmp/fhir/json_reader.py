@@ -124,7 +124,7 @@ def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= 18 and text != "-0" else _decimal(text)
 
 
-def _constant(name: str) -> NoReturn:
+def _constant(_: str) -> NoReturn:
     raise NotJson("NaN and Infinity are not JSON")
 
 

@@ -29,19 +29,21 @@ _SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel", "urn", "ftp"})
 _ACTIVE_STYLE = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:|\\", re.IGNORECASE)
 
 
-class _Refused(Exception):
+class _NotAllowedError(Exception):
     """Found while parsing; its text is the fault's."""
 
 
 def div(value: object) -> Faults | None:
     """The faults of a Narrative's div."""
     if not isinstance(value, str):
-        return [Null("structure", "null is not a value")] if value is None else [
-            expected(value, "a string")
-        ]
+        return (
+            [Null("structure", "null is not a value")]
+            if value is None
+            else [expected(value, "a string")]
+        )
     try:
         _check(value)
-    except _Refused as e:
+    except _NotAllowedError as e:
         return [Fault("invalid", str(e))]
     except expat.ExpatError as e:
         told = f"not well-formed XHTML at line {e.lineno}, column {e.offset + 1}"
@@ -51,7 +53,7 @@ def div(value: object) -> Faults | None:
 
 def _check(text: str) -> None:
     if _DECLARATION.search(text):
-        raise _Refused("XHTML of a narrative has no document type, entity or instruction")
+        raise _NotAllowedError("XHTML of a narrative has no document type, entity or instruction")
     parser = expat.ParserCreate(namespace_separator=" ")
     seen = _Content()
     parser.StartElementHandler = seen.start
@@ -59,7 +61,7 @@ def _check(text: str) -> None:
     parser.buffer_text = True
     parser.Parse(text.encode("utf-8"), True)
     if not seen.content:
-        raise _Refused("a narrative must have some text or an image (txt-2)")
+        raise _NotAllowedError("a narrative must have some text or an image (txt-2)")
 
 
 class _Content:
@@ -74,11 +76,11 @@ class _Content:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Check one element's name and attributes."""
         space, _, name = tag.rpartition(" ")
-        if space != XHTML or self.root and name != "div":
-            raise _Refused(f"a narrative is a div in the namespace {XHTML}")
+        if space != XHTML or (self.root and name != "div"):
+            raise _NotAllowedError(f"a narrative is a div in the namespace {XHTML}")
         self.root = False
         if name not in _ELEMENTS:
-            raise _Refused("an element is not among those allowed in a narrative (txt-1)")
+            raise _NotAllowedError("an element is not among those allowed in a narrative (txt-1)")
         if name == "img":
             self.content = True
         for attribute, value in attributes.items():
@@ -94,11 +96,11 @@ def _check_attribute(element: str, name: str, value: str) -> None:
     if name.startswith("http://www.w3.org/XML/1998/namespace "):
         return
     if name not in _ATTRIBUTES:
-        raise _Refused("an attribute is not among those allowed in a narrative (txt-1)")
+        raise _NotAllowedError("an attribute is not among those allowed in a narrative (txt-1)")
     if name == "style" and _ACTIVE_STYLE.search(value):
-        raise _Refused("a style in a narrative must not be active")
+        raise _NotAllowedError("a style in a narrative must not be active")
     if name in _LINKS and (scheme := _SCHEME.match(value)):
         known = scheme[1].lower()
         image = element == "img" and known == "data"
         if known not in _SAFE_SCHEMES and not image:
-            raise _Refused("a link in a narrative has a scheme that is not allowed")
+            raise _NotAllowedError("a link in a narrative has a scheme that is not allowed")

@@ -13,6 +13,7 @@ from dmp.fhir.faults import Fault, Faults, Null, expected, listed
 
 Check = Callable[[object], Faults | None]
 MAX_STRING = 1024 * 1024
+MAX_LISTED = 16
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACE = re.compile(r"\s")
@@ -135,7 +136,7 @@ def bound_code(value_set: ValueSet) -> Check:
     """A code of a required binding."""
     accepted = frozenset[str]().union(*value_set.codes.values())
     told = f"the code is not in the value set {value_set.url}"
-    if 0 < len(accepted) <= 16:
+    if 0 < len(accepted) <= MAX_LISTED:
         told += f", which has {listed(sorted(accepted))}"
     match = re.compile(value_set.pattern, re.ASCII).fullmatch if value_set.pattern else None
 
@@ -143,7 +144,7 @@ def bound_code(value_set: ValueSet) -> Check:
         if value.__class__ is not str:
             return _kind(value)
         assert isinstance(value, str)
-        if value in accepted or match and match(value):
+        if value in accepted or (match and match(value)):
             return None
         return [Fault("code-invalid", told)]
 

@@ -37,7 +37,7 @@ def validate(resource: dict[str, Any], *, path: str | None = None) -> list[Issue
     In a Bundle, references to a fullUrl must have the type that the element allows.
     """
     faults = check_resource(resource) or []
-    name = resource.get("resourceType") if isinstance(resource, dict) else None
+    name = resource.get("resourceType")
     root = path or (name if isinstance(name, str) and name in resource_types() else "Resource")
     told = [f for f in faults if not isinstance(f, Link)]
     return [fault.issue(root) for fault in told[:MAX_ISSUES]]
@@ -93,13 +93,19 @@ class Shape:
         for name, names in self.required:
             if name not in value and value.keys().isdisjoint(names):
                 faults.append(_missing(name))
-        if self.choice_names and len(self.choice_names & value.keys()) > 1:
-            faults += self._crowded(value)
+        if not value or self.rule or self.choice_names:
+            faults += self._as_a_whole(value)
+        return faults or None
+
+    def _as_a_whole(self, value: dict[str, Any]) -> Faults:
+        faults: Faults = []
         if not value:
             faults.append(Fault("structure", "an object must not be empty"))
+        if len(self.choice_names & value.keys()) > 1:
+            faults += self._crowded(value)
         if self.rule and (found := self.rule(value)):
             faults += found
-        return faults or None
+        return faults
 
     def _compile(self) -> dict[str, Check]:
         definition = type_of(self.name)
@@ -111,7 +117,7 @@ class Shape:
                 sibling = shape_of("Element").check
                 fields["_" + name] = _siblings(sibling) if element.many else sibling
         if definition.kind == "resource":
-            fields["resourceType"] = _resource_type
+            fields["resourceType"] = _settled_before
         self.required = _required(definition)
         self.groups = _groups(definition)
         self.choice_names = frozenset[str]().union(*self.groups.values())
@@ -131,9 +137,8 @@ class Shape:
             return found
 
         def carried(fault: Fault) -> bool:
-            at = fault.parts[0] if len(fault.parts) == 1 else None
-            inside = isinstance(at, int) and at < len(siblings)
-            return isinstance(fault, Null) and inside and isinstance(siblings[at], dict)
+            at = fault.parts[0] if isinstance(fault, Null) and len(fault.parts) == 1 else None
+            return isinstance(at, int) and at < len(siblings) and isinstance(siblings[at], dict)
 
         return [fault for fault in found if not carried(fault)]
 
@@ -168,6 +173,11 @@ def _check_of(name: str, element: Element) -> Check:
     return check_of(element.type) or shape_of(element.type).check
 
 
+def _settled_before(_: object) -> Faults | None:
+    """The check of resourceType, by which check_resource found the shape."""
+    return None
+
+
 def _array(one: Check) -> Check:
     def check(value: object) -> Faults | None:
         if value.__class__ is not list:
@@ -194,11 +204,6 @@ def _siblings(one: Check) -> Check:
         return check(value)
 
     return some
-
-
-def _resource_type(value: object) -> Faults | None:
-    """Already read by check_resource."""
-    return None
 
 
 def _required(definition: Type) -> tuple[_Required, ...]:
@@ -234,13 +239,12 @@ def _contained_types(resource: dict[str, Any]) -> dict[str, str]:
 
 
 def _full_urls(bundle: dict[str, Any]) -> dict[str, str]:
-    """Types of what the urn fullUrls of a Bundle mean."""
+    """Types of what the fullUrls of a Bundle mean."""
     types: dict[str, str] = {}
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(resource := entry.get("resource"), dict):
-            if isinstance(url := entry.get("fullUrl"), str) and url.startswith("urn:"):
-                types[url] = str(resource.get("resourceType"))
+            types[str(entry.get("fullUrl"))] = str(resource.get("resourceType"))
     return types
 
 
