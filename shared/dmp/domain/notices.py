@@ -1,4 +1,9 @@
-"""A notice owed to a patient: what it says, when it falls due, and its short reference."""
+"""A notice owed to a patient: what it says, when it falls due, its short reference and its states.
+
+owed -> claimed -> sent | undeliverable
+claimed -> owed: the provider failed; due again later
+claimed -> claimed: the lease ran out; in doubt, sent again with the same reference
+"""
 
 from __future__ import annotations
 
@@ -44,3 +49,17 @@ class Notice:
 def reference_of(entry: str) -> str:
     """The last 8 characters of a journal entry's id: random, upper case, easy to read out."""
     return entry[-8:].upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in one language: `text` fits an SMS; `mail` and `html` have names whole."""
+
+    text: str
+    subject: str
+    mail: str = ""
+    html: str = ""
+
+
+class Undeliverable(Exception):
+    """No address of the contact can take the message; trying again would change nothing."""

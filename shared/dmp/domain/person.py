@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ARABIC_DIACRITICS = {code: None for code in [*range(0x064B, 0x0653), 0x0670, 0x0640]}
-# Spellings that registers and people use for one another.
-_ARABIC_FORMS = {ord("أ"): "ا", ord("إ"): "ا", ord("آ"): "ا", ord("ى"): "ي", ord("ة"): "ه"}
+_ARABIC_DIACRITICS = dict.fromkeys([*range(0x064B, 0x0653), 0x0670, 0x0640])
+# Alef with and without hamza, final ya, ta marbuta: people and registers mix them.
+_ARABIC_FORMS = str.maketrans("\u0623\u0625\u0622\u0649\u0629", "\u0627\u0627\u0627\u064a\u0647")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,173 @@
+"""What patients are told, in their language: gettext catalogues, Babel's dates, SMS that fit.
+
+English is the source; `locales/<language>/LC_MESSAGES/dmp.po` holds the rest, compiled beside it.
+No text has a clinical word or the patient's name; counts are worded so that none needs a plural.
+"""
+
+from __future__ import annotations
+
+import gettext
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_datetime
+
+from dmp.domain import sms
+from dmp.domain.notices import Message
+
+LOCALES = Path(__file__).resolve().parent.parent / "locales"
+ZONE = ZoneInfo("Africa/Casablanca")  # the layer carries tzdata: the runtime's own is not assured
+_CLDR = {"ar": "ar_MA", "fr": "fr_MA", "zgh": "zgh", "en": "en_GB"}
+_PARTS = {"ar": 2, "fr": 1, "zgh": 2, "en": 1}
+_RTL = frozenset({"ar"})
+_GSM_LANGUAGES = frozenset({"fr", "en"})
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_INSTANTS = ("at", "end")
+
+
+def _(text: str) -> str:
+    """Mark for extraction."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    subject: str
+    text: str
+
+
+_SOURCES = {
+    "activation-code": _Source(
+        _("Your code"),
+        _("DMP: {code} is the code that opens your record. Valid for {minutes} min. "
+          "Give it to no one."),
+    ),
+    "sign-in-code": _Source(
+        _("Your code"),
+        _("DMP: {code} is your sign-in code. Valid for {minutes} min. Give it to no one."),
+    ),
+    "contact-code": _Source(
+        _("Your code"),
+        _("DMP: {code} confirms this address. Valid for {minutes} min. Give it to no one."),
+    ),
+    "request-code": _Source(
+        _("Someone asks to use your record"),
+        _("DMP: {who} asks to use your record until {end}. To agree, tell them the code {code}."),
+    ),
+    "welcome": _Source(
+        _("Your record is open"),
+        _("DMP: your record is open. You decide who uses it, and every access is told to you. "
+          "Ref. {reference}"),
+    ),
+    "access": _Source(
+        _("Your record was used"),
+        _("DMP: {who} used your record on {at}. Not expected? See your journal. Ref. {reference}"),
+    ),
+    "break-glass": _Source(
+        _("Urgent access to your record"),
+        _("DMP: URGENT access to your record by {who} on {at}. See your journal. Ref. {reference}"),
+    ),
+    "refused": _Source(
+        _("Access to your record refused"),
+        _("DMP: {who} was refused access to your record on {at}. Ref. {reference}"),
+    ),
+    "consent": _Source(
+        _("Who may use your record has changed"),
+        _("DMP: who may use your record was changed on {at}. Not you? See your journal. "
+          "Ref. {reference}"),
+    ),
+    "contact-changed": _Source(
+        _("Your address has changed"),
+        _("DMP: messages about your record now go to another address ({at}). "
+          "Not you? Tell us at once. Ref. {reference}"),
+    ),
+}  # fmt: skip
+KINDS = frozenset(_SOURCES)
+_SOMEONE = _("A practitioner")
+_FOOTER = _("This address receives no answers. Your journal shows every use of your record.")
+
+
+class Texts:
+    """Renders every kind of message in every language."""
+
+    def __init__(self, locales: Path = LOCALES) -> None:
+        self._locales = locales
+
+    def render(self, kind: str, language: str, words: Mapping[str, str]) -> Message:
+        """The message of a kind; LookupError for one that is unknown.
+
+        `words`: code, minutes, practitioner, organization, reference, and the instants `at` and
+        `end` in UTC, shown in Morocco's time. Names are cut so that the SMS fits in one part
+        (French, English) or two (Arabic, Tamazight); the mail has them whole.
+        """
+        source = _SOURCES[kind]
+        translate = _catalogue(self._locales, language).gettext
+        template = translate(source.text)
+        names = (words.get("practitioner", ""), words.get("organization", ""))
+        someone = translate(_SOMEONE)
+        short = {**words, **_instants(words, language, "dd/MM HH:mm")}
+        full = {**words, **_instants(words, language, "d MMMM y, HH:mm")}
+        mail = template.format_map({**full, "who": _who(names, language, someone)})
+        return Message(
+            text=_sms(template, short, names, language, someone),
+            subject=f"DMP - {translate(source.subject)}",
+            mail=f"{mail}\n\n{translate(_FOOTER)}",
+            html=_page(language, translate(source.subject), mail, translate(_FOOTER)),
+        )
+
+
+def _sms(
+    template: str, words: Mapping[str, str], names: tuple[str, str], language: str, someone: str
+) -> str:
+    mark = "…"
+    if language in _GSM_LANGUAGES:
+        names, mark = (sms.plain(names[0]), sms.plain(names[1])), "."
+
+    def spell(practitioner: str, organization: str) -> str:
+        who = _who((practitioner, organization), language, someone)
+        return template.format_map({**words, "who": who})
+
+    return spell(*sms.shortened(names, spell, _PARTS[language], mark))
+
+
+def _who(names: tuple[str, str], language: str, someone: str) -> str:
+    """Practitioner and organisation, each kept from turning the text around it."""
+    known = [name for name in names if name] or [someone]
+    if language in _RTL:
+        return "، ".join(f"{_ISOLATE}{name}{_END_ISOLATE}" for name in known)
+    return ", ".join(known)
+
+
+def _instants(words: Mapping[str, str], language: str, pattern: str) -> dict[str, str]:
+    shown = {}
+    for name in _INSTANTS:
+        if text := words.get(name):
+            local = datetime.fromisoformat(text).astimezone(ZONE)
+            shown[name] = format_datetime(local, pattern, tzinfo=ZONE, locale=_locale(language))
+    return shown
+
+
+def _page(language: str, title: str, mail: str, footer: str) -> str:
+    direction = "rtl" if language in _RTL else "ltr"
+    return (
+        f'<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
+        f"<title>{html.escape(title)}</title></head>"
+        '<body style="font-family:sans-serif;font-size:1.1em;line-height:1.5">'
+        f"<p>{html.escape(mail)}</p><p><small>{html.escape(footer)}</small></p></body></html>"
+    )
+
+
+@cache
+def _catalogue(locales: Path, language: str) -> gettext.NullTranslations:
+    return gettext.translation("dmp", locales, [language])
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_CLDR[language])
