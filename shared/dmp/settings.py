@@ -52,7 +52,24 @@ class RecordSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSettings(Settings):
+class AuthorizerSettings(Settings):
     """The authorizer: it checks tokens and reads nothing else."""
 
     token_key_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensSettings(RecordSettings):
+    """The authorization server.
+
+    `codes_per_address`: sign-in codes an hour from one source address (more where a carrier puts
+    many households behind one). `otp_answer_ms`: how long asking for a code takes at least, so
+    that the time does not tell whether a message was sent.
+    """
+
+    identifier_key_arn: str
+    token_key_arn: str
+    sms_sender: str
+    mail_sender: str
+    codes_per_address: int = 30
+    otp_answer_ms: int = 700

@@ -1,0 +1,176 @@
+"""The items of the table `registry` that tokens, sign-in and the directory keep: no rules.
+
+`active`, `starts`, `ends` and `expires` have the names that `Caller.require_live` reads.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.models import Model
+
+from dmp.adapters.dynamodb.conflicts import available
+
+T = TypeVar("T", bound=Model)
+
+
+class _Table:
+    """Filled by `client.bind`; each model has its own, for PynamoDB keeps the name there."""
+
+    table_name = "registry"
+    region = "eu-west-1"
+
+
+class ClientItem(Model):
+    """client#<client_id>: a registered app; `jwks` is its public key set as JSON."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    active = BooleanAttribute()
+    name = UnicodeAttribute()
+    organizations: ListAttribute[str] = ListAttribute()
+    prefix = UnicodeAttribute()
+    jwks = UnicodeAttribute()
+    scopes = UnicodeAttribute()
+
+
+class PractitionerItem(Model):
+    """practitioner#<inpe>; `id` is the FHIR id."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    active = BooleanAttribute()
+    id = UnicodeAttribute()
+    family = UnicodeAttribute()
+    given: ListAttribute[str] = ListAttribute()
+    name = UnicodeAttribute()
+
+
+class OrganizationItem(Model):
+    """organization#<inpe>; `id` is the FHIR id."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    active = BooleanAttribute()
+    id = UnicodeAttribute()
+    name = UnicodeAttribute()
+
+
+class RoleItem(Model):
+    """role#<practitioner inpe>#<organization inpe>: what the practitioner is there, from and to."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    active = BooleanAttribute()
+    role = UnicodeAttribute()
+    starts = UnicodeAttribute()
+    ends = UnicodeAttribute(null=True)
+    practitioner = UnicodeAttribute()
+    name = UnicodeAttribute()
+    organization = UnicodeAttribute()
+    organization_name = UnicodeAttribute()
+
+
+class ReferenceItem(Model):
+    """directory#<Type>#<system>|<value>: what a conditional reference resolves to."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    reference = UnicodeAttribute()
+
+
+class LiveItem(Model):
+    """What makes any row count or not; read in one batch over rows of several kinds."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    active = BooleanAttribute(null=True)
+    starts = UnicodeAttribute(null=True)
+    ends = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
+class JtiItem(Model):
+    """jti#<hash>: an assertion that was used."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    ttl = NumberAttribute()
+
+
+class SessionItem(Model):
+    """session#<id>: a signed-in patient; `family` and `refresh` are hashes."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    patient = UnicodeAttribute()
+    active = BooleanAttribute()
+    client_id = UnicodeAttribute()
+    scope = UnicodeAttribute()
+    family = UnicodeAttribute()
+    refresh_hash = UnicodeAttribute(attr_name="refresh")  # `refresh` is a method of Model
+    expires = NumberAttribute()
+    until = NumberAttribute()
+    ttl = NumberAttribute()
+
+
+class ChallengeItem(Model):
+    """challenge#<id>: a code that was asked for, as a MAC; without `patient`, nobody's."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    patient = UnicodeAttribute(null=True)
+    mac = BinaryAttribute(legacy_encoding=False)
+    tries = NumberAttribute()
+    expires = NumberAttribute()
+    ttl = NumberAttribute()
+
+
+class CodesItem(Model):
+    """rate#<subject>: when the codes of the last day were sent, and the newest challenge."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sent: ListAttribute[int] = ListAttribute()
+    challenge = UnicodeAttribute()
+    version = NumberAttribute()
+    ttl = NumberAttribute()
+
+
+def found(model: type[T], key: str) -> T | None:
+    """The item, or None: one consistent GetItem; Unavailable when it could not be asked for."""
+
+    def get() -> T | None:
+        try:
+            return model.get(key, consistent_read=True)
+        except model.DoesNotExist:
+            return None
+
+    return available(get)

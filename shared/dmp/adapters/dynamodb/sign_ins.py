@@ -1,0 +1,173 @@
+"""Challenges, the codes that were asked for, and patients' sessions, in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from dmp.adapters.dynamodb.client import bind
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.registry import ChallengeItem, CodesItem, SessionItem, found
+from dmp.adapters.dynamodb.tables import IdentifierItem
+from dmp.domain.sign_in import DAY_S, PURPOSE, Challenge, CodesSent, Session, with_one_more
+
+
+class SignInRows:
+    """One call each; expiry is a condition, TTL only tidies up."""
+
+    def __init__(self, table: str) -> None:
+        bind(IdentifierItem, table)
+        bind(CodesItem, table)
+        bind(ChallengeItem, table)
+        self._connection: Connection = bind(SessionItem, table)
+
+    def patient_of(self, identifier: str) -> str | None:
+        """The patient behind the MAC of an identifier."""
+        item = found(IdentifierItem, f"identifier#{identifier}")
+        return None if item is None else item.patient
+
+    def codes_sent(self, subject: str) -> CodesSent:
+        """What the subject asked for in the last day."""
+        item = found(CodesItem, _codes_key(subject))
+        if item is None:
+            return CodesSent(subject)
+        sent = tuple(int(at) for at in item.sent)
+        return CodesSent(subject, sent, item.challenge, int(item.version))
+
+    def start(
+        self, challenge: Challenge, counted: Sequence[CodesSent], ended: str | None, now: int
+    ) -> bool:
+        """One TransactWriteItems; False when a subject changed since it was read."""
+
+        def write() -> None:
+            with TransactWrite(connection=self._connection) as transaction:
+                transaction.save(
+                    ChallengeItem(
+                        f"challenge#{challenge.id}",
+                        patient=challenge.patient,
+                        mac=challenge.mac,
+                        tries=challenge.tries,
+                        expires=challenge.expires,
+                        ttl=challenge.expires,
+                    ),
+                    condition=ChallengeItem.pk.does_not_exist(),
+                )
+                for subject in counted:
+                    transaction.save(
+                        _codes_item(subject, challenge.id, now),
+                        condition=CodesItem.pk.does_not_exist()
+                        | (CodesItem.version == subject.version),
+                    )
+                if ended:
+                    transaction.delete(ChallengeItem(f"challenge#{ended}"))
+
+        try:
+            retrying(write)
+        except ConditionsFailed:
+            return False
+        return True
+
+    def attempt(self, challenge_id: str, now: int) -> Challenge | None:
+        """One UpdateItem: the try is off before the code is looked at."""
+        item = ChallengeItem(f"challenge#{challenge_id}")
+        live = (ChallengeItem.tries > 0) & (ChallengeItem.expires > now)
+        tried = ChallengeItem.tries.set(ChallengeItem.tries - 1)
+        try:
+            available(lambda: item.update(actions=[tried], condition=live))
+        except ConditionsFailed:
+            return None
+        return Challenge(
+            id=challenge_id,
+            patient=item.patient,
+            mac=item.mac,
+            expires=int(item.expires),
+            tries=int(item.tries),
+        )
+
+    def open(self, challenge: Challenge, session: Session) -> bool:
+        """One TransactWriteItems; False when the challenge was used or ended meanwhile."""
+
+        def write() -> None:
+            with TransactWrite(connection=self._connection) as transaction:
+                transaction.delete(
+                    ChallengeItem(f"challenge#{challenge.id}"),
+                    condition=ChallengeItem.pk.exists(),
+                )
+                transaction.save(_session_item(session), condition=SessionItem.pk.does_not_exist())
+
+        try:
+            retrying(write)
+        except ConditionsFailed:
+            return False
+        return True
+
+    def session(self, session_id: str) -> Session | None:
+        """A session that is active."""
+        item = found(SessionItem, f"session#{session_id}")
+        if item is None or not item.active:
+            return None
+        return Session(
+            id=session_id,
+            patient=item.patient,
+            client_id=item.client_id,
+            scope=item.scope,
+            family=item.family,
+            refresh=item.refresh_hash,
+            expires=int(item.expires),
+            until=int(item.until),
+        )
+
+    def rotate(self, session: Session, refresh: str, expires: int) -> bool:
+        """One UpdateItem; False when the refresh hash or the session is no longer what it was."""
+        item = SessionItem(f"session#{session.id}")
+        unused = (SessionItem.active == True) & (SessionItem.refresh_hash == session.refresh)  # noqa: E712
+        actions: list[Action] = [
+            SessionItem.refresh_hash.set(refresh),
+            SessionItem.expires.set(expires),
+        ]
+        try:
+            available(lambda: item.update(actions=actions, condition=unused))
+        except ConditionsFailed:
+            return False
+        return True
+
+    def end(self, session_id: str) -> None:
+        """One UpdateItem; nothing happens when there is no such session."""
+        item = SessionItem(f"session#{session_id}")
+        inactive = SessionItem.active.set(False)
+        try:
+            available(lambda: item.update(actions=[inactive], condition=SessionItem.pk.exists()))
+        except ConditionsFailed:
+            return
+
+
+def _codes_key(subject: str) -> str:
+    return f"rate#{PURPOSE}-{subject}"
+
+
+def _codes_item(subject: CodesSent, challenge: str, now: int) -> CodesItem:
+    return CodesItem(
+        _codes_key(subject.subject),
+        sent=list(with_one_more(subject.sent, now)),
+        challenge=challenge,
+        version=subject.version + 1,
+        ttl=now + DAY_S,
+    )
+
+
+def _session_item(session: Session) -> SessionItem:
+    return SessionItem(
+        f"session#{session.id}",
+        patient=session.patient,
+        active=True,
+        client_id=session.client_id,
+        scope=session.scope,
+        family=session.family,
+        refresh_hash=session.refresh,
+        expires=session.expires,
+        until=session.until,
+        ttl=session.until,
+    )

@@ -1,0 +1,183 @@
+"""The strict reader of JWTs around joserfc: what the library lets pass is refused here.
+
+Closed here, because no library does: size before parsing, duplicate members, types of claims,
+`typ`, a missing `kid`, `crit` and every other header that could bring a key, small keys, and
+algorithms that are not the key's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from dmp.domain.refusals import Refusal, Unauthenticated
+from dmp.fhir import json_reader
+
+SIZE_MAX = 8192
+HEADERS = frozenset({"alg", "kid", "typ"})
+LEEWAY_S = 5  # of a client's clock, for instants that must not lie ahead
+RSA_BITS_MIN = 2048
+RSA_BITS_MAX = 8192
+RSA_EXPONENT_MIN = 65537
+TEXT_MAX = 1024
+_DOTS = 2
+_REGISTRY = jws.JWSRegistry()
+_REGISTRY.max_payload_length = SIZE_MAX
+
+
+class BadToken(Unauthenticated):
+    """The token is not one that this server takes; the text says why, never what it held."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKey:
+    """A public key, the one algorithm it is for, and its id."""
+
+    kid: str
+    alg: str
+    key: RSAKey | ECKey
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a token must say. `types`: accepted `typ` in lower case, "" for none at all.
+
+    `seconds_max`: how far ahead `exp` may lie.
+    """
+
+    issuer: str
+    audience: str
+    types: Collection[str]
+    seconds_max: int
+
+
+def verified(
+    token: str, keys: Mapping[str, VerifyingKey], expected: Expected, now: int
+) -> dict[str, Any]:
+    """The claims of a token signed by one of the keys and made for us; else BadToken."""
+    header, claims = unverified(token)
+    key = keys.get(header["kid"])
+    if key is None:
+        raise BadToken("the token's key is not known")
+    if header["alg"] != key.alg:
+        raise BadToken("the token's algorithm is not its key's")
+    if str(header.get("typ", "")).lower() not in expected.types:
+        raise BadToken("the token is of another type")
+    try:
+        jws.deserialize_compact(token, key.key, algorithms=[key.alg], registry=_REGISTRY)
+    except (JoseError, ValueError):
+        raise BadToken("the token's signature does not hold") from None
+    _check(claims, expected, now)
+    return claims
+
+
+def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims as strict JSON, nothing proved yet: only to choose the keys to try."""
+    if len(token) > SIZE_MAX:
+        raise BadToken(f"the token exceeds {SIZE_MAX} bytes")
+    if token.count(".") != _DOTS:
+        raise BadToken("the token is not a signed JWT")
+    header, claims = (_object(part) for part in token.split(".")[:_DOTS])
+    if unknown := set(header) - HEADERS:
+        raise BadToken(f"the token's header has {len(unknown)} members that are not taken")
+    if not all(isinstance(value, str) for value in header.values()):
+        raise BadToken("the token's header has a member that is not a string")
+    if not header.get("alg") or not header.get("kid"):
+        raise BadToken("the token's header needs alg and kid")
+    return header, claims
+
+
+def registered_keys(jwks: str, algorithms: Mapping[str, str]) -> dict[str, VerifyingKey]:
+    """The usable keys of a JWK set, by `kid`; others are left out, so that they verify nothing.
+
+    `algorithms` gives the algorithm for each accepted kind of key: `RSA`, `P-256`, `P-384`.
+    """
+    usable: dict[str, VerifyingKey] = {}
+    for jwk in orjson.loads(jwks)["keys"]:
+        key = _usable(jwk, algorithms)
+        if key:
+            usable[key.kid] = key
+    return usable
+
+
+def _usable(jwk: Mapping[str, Any], algorithms: Mapping[str, str]) -> VerifyingKey | None:
+    kid, curve = jwk.get("kid"), jwk.get("crv")
+    alg = algorithms.get("RSA" if jwk.get("kty") == "RSA" else str(curve))
+    if not isinstance(kid, str) or not kid or "d" in jwk or alg is None:
+        return None
+    if jwk.get("alg", alg) != alg or jwk.get("use", "sig") != "sig":
+        return None
+    members = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
+    try:
+        key = RSAKey.import_key(members) if jwk["kty"] == "RSA" else ECKey.import_key(members)
+        public = key.public_key
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    return VerifyingKey(kid, alg, key) if _strong(public) else None
+
+
+def _strong(public: object) -> bool:
+    if isinstance(public, rsa.RSAPublicKey):
+        exponent = public.public_numbers().e
+        return RSA_BITS_MIN <= public.key_size <= RSA_BITS_MAX and exponent >= RSA_EXPONENT_MIN
+    return isinstance(public, ec.EllipticCurvePublicKey)
+
+
+def _object(part: str) -> dict[str, Any]:
+    """A segment's JSON object; base64url in its one spelling, without padding."""
+    try:
+        raw = base64.urlsafe_b64decode(part.encode("ascii") + b"=" * (-len(part) % 4))
+    except (ValueError, UnicodeEncodeError):
+        raise BadToken("the token is not base64url") from None
+    if not hmac.compare_digest(_spelt(raw), part.encode()):
+        raise BadToken("the token is not base64url")
+    try:
+        return json_reader.read_object(raw)
+    except Refusal:
+        raise BadToken("the token's header and claims must be strict JSON objects") from None
+
+
+def _spelt(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _check(claims: Mapping[str, Any], expected: Expected, now: int) -> None:
+    if claims.get("iss") != expected.issuer:
+        raise BadToken("the token has another issuer")
+    if claims.get("aud") not in (expected.audience, [expected.audience]):
+        raise BadToken(f"the token's audience must be {expected.audience}")
+    for name in ("sub", "jti"):
+        value = claims.get(name)
+        if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX:
+            raise BadToken(f"the token's {name} must be a string")
+    expires = _instant(claims, "exp")
+    if expires is None:
+        raise BadToken("the token needs exp")
+    if expires <= now:
+        raise BadToken("the token has expired")
+    if expires > now + expected.seconds_max + LEEWAY_S:
+        raise BadToken(f"the token's exp lies more than {expected.seconds_max} s ahead")
+    for name in ("nbf", "iat"):
+        instant = _instant(claims, name)
+        if instant is not None and instant > now + LEEWAY_S:
+            raise BadToken(f"the token's {name} lies in the future")
+
+
+def _instant(claims: Mapping[str, Any], name: str) -> int | Decimal | None:
+    """A NumericDate; JSON has no infinity and the reader bounds exponents."""
+    if name not in claims:
+        return None
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise BadToken(f"the token's {name} must be a number of seconds")
+    return value
