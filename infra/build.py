@@ -58,13 +58,15 @@ def here() -> Platform:
     return Platform(name, ("--python", sys.executable), sys.executable)
 
 
-def pinned(layer: str) -> str:
-    """The layer's part of the lock: each name with its version and hashes."""
-    names = [
-        line.strip()
-        for line in (ROOT / "layers" / layer / "requirements.txt").read_text("utf-8").splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
+def requirements(layer: str) -> Path:
+    """Where a layer names what it holds."""
+    return ROOT / "layers" / layer / "requirements.txt"
+
+
+def pinned(names_file: Path) -> str:
+    """Part of the lock: each name of the file with its version and hashes."""
+    lines = map(str.strip, names_file.read_text("utf-8").splitlines())
+    names = [line for line in lines if line and not line.startswith("#")]
     blocks = re.split(r"\n(?=[a-z0-9])", LOCK.read_text("utf-8"))
     locked = {block.partition("==")[0]: block for block in blocks if "==" in block}
     return "\n".join(locked[name] for name in names)
@@ -83,7 +85,7 @@ def _key(layer: str, platform: Platform) -> str:
         for path in _sources():
             digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     else:
-        digest.update(pinned(layer).encode())
+        digest.update(pinned(requirements(layer)).encode())
     return digest.hexdigest()
 
 
@@ -103,7 +105,7 @@ def build(layer: str, platform: Platform) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
     else:
-        _install(pinned(layer), python, platform)
+        _install(pinned(requirements(layer)), python, platform)
         _trim(python)
     _compile(python, platform)
     marker.write_text(key, "utf-8")
@@ -121,24 +123,25 @@ def _install(requirements: str, python: Path, platform: Platform) -> None:
         )
 
 
+def _unreachable(python: Path) -> Iterator[Path]:
+    """What no function can reach: it would be unpacked at each cold start."""
+    for name in ("bin", ".lock", "tests", "boto3/examples", "phonenumbers/geodata"):
+        yield python / name
+    yield from python.glob("*/tests")
+    services = (python / "botocore" / "data").glob("*/")
+    yield from (s for s in services if s.is_dir() and s.name not in SERVICES)
+    locales = (python / "babel" / "locale-data").glob("*.dat")
+    yield from (p for p in locales if p.stem.partition("_")[0] not in (*LANGUAGES, "root"))
+    chalice = (python / "chalice").glob("*")  # all but its runtime is its command line
+    yield from (p for p in chalice if p.name not in ("__init__.py", "app.py"))
+
+
 def _trim(python: Path) -> None:
-    """Leave out what no function can reach: it would be unpacked at each cold start."""
-    for name in ("bin", "boto3/examples", "phonenumbers/geodata", "phonenumbers/carrierdata"):
-        shutil.rmtree(python / name, ignore_errors=True)
-    for service in (python / "botocore" / "data").glob("*/"):
-        if service.is_dir() and service.name not in SERVICES:
-            shutil.rmtree(service)
-    for locale in (python / "babel" / "locale-data").glob("*.dat"):
-        if locale.stem.partition("_")[0] not in (*LANGUAGES, "root"):
-            locale.unlink()
-    for path in (python / "chalice").glob("*"):  # the rest is its command line
+    for path in list(_unreachable(python)):
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in ("__init__.py", "app.py", "py.typed"):
-            path.unlink()
-    for name in (".lock", "tests", "test", "__pycache__"):
-        for path in [*python.glob(name), *python.glob(f"*/{name}")]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _compile(python: Path, platform: Platform) -> None:

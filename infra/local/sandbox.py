@@ -1,0 +1,182 @@
+"""`python -m infra.local.sandbox start|stop|status`: the whole system on this machine.
+
+`start` may be repeated at any time: it installs, starts, deploys and seeds what is not so yet, and
+returns when the API answers. .local/sandbox.json is written last and whole (DESIGN, section 11).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from infra import build
+from infra.local.deployment import Deployment
+from infra.local.emulator import LOCAL, CannotRun, Emulator
+
+DEFAULT_PORT = 14566
+FILE = LOCAL / "sandbox.json"
+console = Console(highlight=False)
+
+
+def emulator() -> Emulator:
+    """The emulator of this folder, on the default port or DMP_PORT."""
+    return Emulator(LOCAL, int(os.environ.get("DMP_PORT", DEFAULT_PORT)))
+
+
+def parameters() -> dict[str, str]:
+    """The template's parameters here; DMP_REGION and DMP_CODE_SECONDS change two of them."""
+    return {
+        "Stage": "sandbox",
+        "RegionCode": os.environ.get("DMP_REGION", "MA-06"),
+        "CodeSeconds": os.environ.get("DMP_CODE_SECONDS", "900"),
+    }
+
+
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    started = time.monotonic()
+    with console.status(text):
+        yield
+    console.print(f"  [green]✓[/] {text} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One start at a time: a second one waits for the first."""
+    LOCAL.mkdir(exist_ok=True)
+    with (LOCAL / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("  another start is under way: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def start(*, fresh: bool = False) -> dict[str, Any]:
+    """Bring everything up; the content of sandbox.json. `fresh` forgets the state of before."""
+    with _alone():
+        ours = emulator()
+        deployment = Deployment(ours, parameters())
+        try:
+            _emulate(ours, deployment, fresh=fresh)
+            with _step("functions and layers built, template.yaml deployed"):
+                outputs = deployment.deploy()
+            with _step("the API answers"):
+                _answers(outputs["BaseUrl"])
+            with _step("synthetic people, practitioners and partner apps"):
+                os.environ.update(ours.environment())
+                described = _describe(ours, outputs)
+        except KeyboardInterrupt:
+            ours.stop()
+            raise CannotRun("stopped in the middle; `make run` goes on from here") from None
+        part = FILE.with_suffix(".part")
+        part.write_text(json.dumps(described, ensure_ascii=False, indent=1), "utf-8")
+        part.replace(FILE)
+        return described
+
+
+def _emulate(ours: Emulator, deployment: Deployment, *, fresh: bool) -> None:
+    if fresh:
+        ours.stop()
+    running = ours.pid() is not None and ours.answers()
+    if not running:
+        FILE.unlink(missing_ok=True)
+        ours.stop()  # a process that no longer answers
+        with _step("the emulator's own environment"):
+            ours.install()
+        if fresh or not deployment.completed:  # a first start that was cut short left half a stack
+            shutil.rmtree(LOCAL / "state", ignore_errors=True)
+            deployment.forget()
+        with _step(f"the emulator listens on {ours.url}"):
+            ours.start()
+
+
+def _answers(base_url: str) -> None:
+    request = urllib.request.Request(  # noqa: S310
+        f"{base_url}/fhir/metadata", headers={"Accept": "application/fhir+json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            json.load(answer)
+    except (OSError, ValueError) as error:
+        raise CannotRun(f"the API does not answer ({error}):\n{emulator().tail()}") from error
+
+
+def _describe(ours: Emulator, outputs: dict[str, str]) -> dict[str, Any]:
+    base = outputs["BaseUrl"]
+    found = {
+        "fhir_base": f"{base}/fhir",
+        "token_url": f"{base}/oauth2/token",
+        "activation_url": f"{base}/activations",
+        "journal_url": f"{base}/journal",
+        "messages_url": ours.messages_url,
+        "region": outputs["RegionCode"],
+        "base_url": base,
+        "aws_endpoint_url": ours.url,
+    }
+    if importlib.util.find_spec("infra.local.seed") is not None:
+        seeder = importlib.import_module("infra.local.seed")
+        found |= seeder.seed(outputs, build.ROOT)
+    return found
+
+
+def stop() -> None:
+    """End the emulator; state and messages stay for the next start."""
+    FILE.unlink(missing_ok=True)
+    console.print("the sandbox has ended" if emulator().stop() else "no sandbox was running")
+
+
+def status() -> int:
+    """Say what runs, and where."""
+    ours = emulator()
+    if ours.pid() is None or not FILE.exists():
+        console.print("no sandbox is running (`make run` starts one)")
+        return 1
+    _tell(json.loads(FILE.read_text("utf-8")))
+    return 0
+
+
+def _tell(described: dict[str, Any]) -> None:
+    console.print(f"\nthe sandbox of region {described['region']} is up")
+    for name in ("fhir_base", "token_url", "activation_url", "messages_url"):
+        console.print(f"  {name:<15} {described[name]}", soft_wrap=True)
+    for what in ("clients", "patients", "people"):
+        console.print(f"  {what:<15} {len(described.get(what, []))}")
+    console.print(f"  all of it in    {FILE.relative_to(build.ROOT)}; `make stop` ends it")
+
+
+def main() -> int:
+    """The command."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        match command:
+            case "start":
+                _tell(start(fresh="--fresh" in sys.argv))
+            case "stop":
+                stop()
+            case "status":
+                return status()
+            case _:
+                console.print("usage: python -m infra.local.sandbox start [--fresh]|stop|status")
+                return 2
+    except CannotRun as problem:
+        console.print(f"[red]✗[/] {problem}", markup=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
