@@ -1,6 +1,6 @@
 """Make the tables of dmp.fhir from the official FHIR R4 4.0.1 definitions.
 
-    python infra/definitions/generate.py ../shared/data/fhir-r4-core shared/dmp/fhir
+    python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
 
 The same definitions give the same bytes (tests/fhir/test_generated.py compares).
 """
@@ -12,9 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from structures import Json, types_of, value_sets_of  # noqa: E402
+from infra.definitions.search_tables import search_table
+from infra.definitions.structures import Json, types_of, value_sets_of
 
 SOURCE = "hl7.fhir.r4.core 4.0.1, CC0-1.0"
 
@@ -25,22 +24,19 @@ def read(folder: Path, resource_type: str) -> list[Json]:
         return [json.loads(line) for line in lines]
 
 
-def structure_table(folder: Path) -> Json:
-    """The table behind dmp.fhir.definitions."""
+def tables(folder: Path) -> dict[str, bytes]:
+    """Each file to write, by name."""
     types = types_of(read(folder, "StructureDefinition"))
     value_sets = value_sets_of(types, read(folder, "ValueSet"), read(folder, "CodeSystem"))
-    return {"source": SOURCE, "types": types, "valueSets": value_sets}
+    search = search_table(types, value_sets, read(folder, "SearchParameter"))
+    structures = {"types": types, "valueSets": value_sets}
+    return {"r4.json.gz": packed(structures), "r4-search.json.gz": packed(search)}
 
 
 def packed(table: Json) -> bytes:
     """Deterministic gzip: sorted by construction, no file name, no time."""
-    text = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps({"source": SOURCE} | table, ensure_ascii=False, separators=(",", ":"))
     return gzip.compress(text.encode("utf-8"), mtime=0)
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    """Each file to write, by name."""
-    return {"r4.json.gz": packed(structure_table(folder))}
 
 
 def main(arguments: list[str]) -> None:
@@ -48,7 +44,7 @@ def main(arguments: list[str]) -> None:
     source, target = map(Path, arguments)
     for name, content in tables(source).items():
         (target / name).write_bytes(content)
-        print(f"{name}: {len(content)} bytes")
+        sys.stdout.write(f"{name}: {len(content)} bytes\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -53,7 +53,7 @@ class ValueSet:
 @cache
 def table(name: str) -> Json:
     """A generated table, read once."""
-    packed = files(__package__).joinpath(name).read_bytes()
+    packed = Path(__file__).with_name(name).read_bytes()
     content: Json = orjson.loads(gzip.decompress(packed))
     return content
 

@@ -13,16 +13,25 @@ from dmp.fhir.faults import Fault, Faults, Null, expected
 XHTML = "http://www.w3.org/1999/xhtml"
 _DECLARATION = re.compile(r"<\?|<!(?!--|\[CDATA\[)")
 _ELEMENTS = frozenset(
-    "div p br h1 h2 h3 h4 h5 h6 hr a span b em i strong small big tt dfn q var abbr acronym cite "
-    "blockquote address bdo kbd sub sup ul ol li dl dt dd pre table caption colgroup col thead tr "
-    "tfoot tbody th td code samp img map area ins del u s strike center font".split()
-)
+    {
+        "div", "p", "br", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "a", "span", "b", "em", "i",
+        "strong", "small", "big", "tt", "dfn", "q", "var", "abbr", "acronym", "cite",
+        "blockquote", "address", "bdo", "kbd", "sub", "sup", "ul", "ol", "li", "dl", "dt", "dd",
+        "pre", "table", "caption", "colgroup", "col", "thead", "tr", "tfoot", "tbody", "th",
+        "td", "code", "samp", "img", "map", "area", "ins", "del", "u", "s", "strike", "center",
+        "font",
+    }
+)  # fmt: skip
 _ATTRIBUTES = frozenset(
-    "title style class id lang dir accesskey tabindex span width align valign char charoff abbr "
-    "axis headers scope rowspan colspan summary border frame rules cellspacing cellpadding name "
-    "href hreflang rel rev charset type src alt height longdesc usemap ismap coords shape cite "
-    "start value compact nowrap bgcolor color face size datetime".split()
-)
+    {
+        "title", "style", "class", "id", "lang", "dir", "accesskey", "tabindex", "span",
+        "width", "align", "valign", "char", "charoff", "abbr", "axis", "headers", "scope",
+        "rowspan", "colspan", "summary", "border", "frame", "rules", "cellspacing",
+        "cellpadding", "name", "href", "hreflang", "rel", "rev", "charset", "type", "src",
+        "alt", "height", "longdesc", "usemap", "ismap", "coords", "shape", "cite", "start",
+        "value", "compact", "nowrap", "bgcolor", "color", "face", "size", "datetime",
+    }
+)  # fmt: skip
 _LINKS = frozenset({"href", "src", "cite", "longdesc", "usemap"})
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*)\s*:")
 _SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel", "urn", "ftp"})

@@ -1,0 +1,1 @@
+"""From the official FHIR definitions to the tables that dmp.fhir reads."""
