@@ -80,8 +80,8 @@ class Deployment:
             status = None
         self._upload(template)
         if status is None:
-            self._apply(template, "create_stack", "https://unset.invalid")
-        self._apply(template, "update_stack", self._base_url(self.outputs()))
+            self._apply("create_stack", "https://unset.invalid")
+        self._apply("update_stack", self._base_url(self.outputs()))
         self._marker.write_text(json.dumps({"key": key}), "utf-8")
         return self.outputs()
 
@@ -131,22 +131,23 @@ class Deployment:
         except ClientError as error:
             if "AlreadyOwned" not in str(error):
                 raise
-        for name, content in {**self._blobs, "template.json": _body(template)}.items():
+        packaged = json.dumps(template).encode()
+        for name, content in {**self._blobs, "template.json": packaged}.items():
             s3.put_object(Bucket=BUCKET, Key=name, Body=content)
 
-    def _apply(self, template: dict[str, Any], action: str, base_url: str) -> None:
+    def _apply(self, action: str, base_url: str) -> None:
         given = {**self.parameters, "BaseUrl": base_url}
         try:
             getattr(self.client("cloudformation"), action)(
                 StackName=STACK,
-                TemplateBody=_body(template).decode(),
+                TemplateURL=f"{self.emulator.url}/{BUCKET}/template.json",
                 Capabilities=_CAPABILITIES,
                 Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
             )
         except ClientError as error:
             if "No updates are to be performed" in str(error):
                 return
-            raise CannotRun(f"the template is refused: {error}") from error
+            raise CannotRun(f"the template is refused: {str(error)[:2000]}") from error
         status = self._settled()
         if status not in _SOUND:
             raise CannotRun(f"the stack ended as {status}:\n{self._failures()}")
@@ -173,7 +174,3 @@ class Deployment:
         return "\n".join(
             f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}" for e in failed[:10]
         )
-
-
-def _body(template: dict[str, Any]) -> bytes:
-    return json.dumps(template).encode()

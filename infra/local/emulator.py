@@ -98,17 +98,8 @@ class Emulator:
 
     def pid(self) -> int | None:
         """The process that was started here and still lives."""
-        try:
-            noted = json.loads(self._pid_file.read_text("utf-8"))
-            os.kill(noted["pid"], 0)
-        except (OSError, ValueError, KeyError):
-            return None
-        if noted["port"] != self.port:
-            raise CannotRun(
-                f"the sandbox runs on port {noted['port']}: `make stop` it first, "
-                f"or set DMP_PORT={noted['port']}"
-            )
-        return int(noted["pid"])
+        noted = living(self.folder)
+        return noted[0] if noted else None
 
     def answers(self) -> bool:
         """Whether our launcher answers on the port."""
@@ -191,6 +182,16 @@ class Emulator:
             "DMP_MESSAGES": str(self.folder / "messages.jsonl"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+
+def living(folder: Path) -> tuple[int, int] | None:
+    """Process and port of the emulator that was started in the folder and still lives."""
+    try:
+        noted = json.loads((folder / "emulator.pid").read_text("utf-8"))
+        os.kill(noted["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return int(noted["pid"]), int(noted["port"])
 
 
 def _run(command: list[str]) -> None:

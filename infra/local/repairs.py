@@ -179,7 +179,7 @@ def repair_layers() -> None:
             with _unpacking:
                 if not kept.exists():
                     part = Path(tempfile.mkdtemp())
-                    super().extractall(part)
+                    super().extractall(part, super().namelist())
                     part.rename(kept)
             Path(path).rmdir()
             Path(path).symlink_to(kept)

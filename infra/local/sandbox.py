@@ -20,10 +20,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from infra import build
 from infra.local.deployment import Deployment
-from infra.local.emulator import LOCAL, CannotRun, Emulator
+from infra.local.emulator import LOCAL, CannotRun, Emulator, living
 
 DEFAULT_PORT = 14566
 FILE = LOCAL / "sandbox.json"
@@ -31,8 +32,16 @@ console = Console(highlight=False)
 
 
 def emulator() -> Emulator:
-    """The emulator of this folder, on the default port or DMP_PORT."""
-    return Emulator(LOCAL, int(os.environ.get("DMP_PORT", DEFAULT_PORT)))
+    """The emulator of this folder: on DMP_PORT, else where it runs, else on the default port."""
+    running = living(LOCAL)
+    wanted = os.environ.get("DMP_PORT")
+    if wanted is None:
+        return Emulator(LOCAL, running[1] if running else DEFAULT_PORT)
+    if running and running[1] != int(wanted):
+        raise CannotRun(
+            f"the sandbox runs on port {running[1]}: `make stop` it, then start it with DMP_PORT"
+        )
+    return Emulator(LOCAL, int(wanted))
 
 
 def parameters() -> dict[str, str]:
@@ -136,7 +145,8 @@ def _describe(ours: Emulator, outputs: dict[str, str]) -> dict[str, Any]:
 def stop() -> None:
     """End the emulator; state and messages stay for the next start."""
     FILE.unlink(missing_ok=True)
-    console.print("the sandbox has ended" if emulator().stop() else "no sandbox was running")
+    ended = Emulator(LOCAL, DEFAULT_PORT).stop()
+    console.print("the sandbox has ended" if ended else "no sandbox was running")
 
 
 def status() -> int:
@@ -173,7 +183,7 @@ def main() -> int:
                 console.print("usage: python -m infra.local.sandbox start [--fresh]|stop|status")
                 return 2
     except CannotRun as problem:
-        console.print(f"[red]✗[/] {problem}", markup=True)
+        console.print(f"[red]✗[/] {escape(str(problem))}", soft_wrap=True)
         return 1
     return 0
 
