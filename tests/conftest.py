@@ -1,13 +1,22 @@
-"""Fixtures shared by every test."""
+"""Fixtures shared by every test, and the rule that no test is skipped unseen."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stack import Stack
 from tests.stack import stack as deployed
+
+# Data that lies beside the project, not in it, may be absent; nothing else may be skipped.
+MAY_BE_ABSENT = "not at hand"
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("prove", parent=settings.get_profile("default"), max_examples=10_000)
+settings.load_profile(os.environ.get("DMP_HYPOTHESIS", "default"))
 
 
 @pytest.fixture
@@ -15,3 +24,15 @@ def stack() -> Iterator[Stack]:
     """The template's resources under moto, fresh for each test."""
     with deployed() as made:
         yield made
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Under DMP_NO_SKIPS a skipped test fails the run, unless its data is not at hand."""
+    if not os.environ.get("DMP_NO_SKIPS") or hasattr(session.config, "workerinput"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    wrong = [r.nodeid for r in skipped if MAY_BE_ABSENT not in str(r.longrepr)]
+    if wrong and exitstatus == 0:
+        reporter.write_line(f"skipped, but should run: {', '.join(wrong)}", red=True)
+        session.exitstatus = 1

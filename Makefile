@@ -1,0 +1,67 @@
+# Everything a person does with this project. A fresh machine needs Python 3.11 or newer and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := default
+.PHONY: default help setup run stop demo test check prove bench deploy
+
+export UV_LINK_MODE := copy
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+VENV := .venv/bin
+PY := $(VENV)/python
+READY := .venv/.installed
+SEED ?= $(shell echo $$RANDOM)
+TESTS ?= tests
+
+default: setup help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(READY) ## the environment, from the one lock (every other target does it too)
+
+# python3 may be older than 3.11, or a name without an interpreter behind it: take one that runs.
+$(READY): requirements.lock
+	@set -e; for python in python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    found=$$python; break; fi; done; \
+	if [ -z "$$found" ]; then echo "Python 3.11 or newer is needed"; exit 1; fi; \
+	echo "setting up .venv with $$found"; $$found -m venv .venv
+	@awk '/^uv==/ {on=1} on {print} on && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
+	@$(VENV)/pip install --quiet --require-hashes --no-deps -r .venv/uv.txt
+	@$(PY) -m uv pip install --quiet --require-hashes --python $(PY) -r requirements.lock
+	@touch $@
+
+run: setup ## the sandbox: the whole system on this machine, ready when this returns (FRESH=1 forgets)
+	@$(PY) -m infra.local.sandbox start $(if $(FRESH),--fresh)
+
+stop: setup ## end the sandbox; its state stays
+	@$(PY) -m infra.local.sandbox stop
+
+demo: setup ## the first day of a record, step by step, on the sandbox
+	@$(PY) -m infra.local.demo
+
+test: setup ## every test (SEED=… repeats a run of Hypothesis, TESTS=… takes a part)
+	@echo "Hypothesis seed $(SEED): make test SEED=$(SEED) repeats it"
+	@$(PY) -m pytest $(TESTS) -m "not e2e" -n 2 -q --hypothesis-seed=$(SEED)
+	@$(PY) -m pytest $(TESTS) -m e2e -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
+
+check: setup ## format, lint, types, template rules, the rules of the house
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy shared functions infra
+	@$(VENV)/cfn-lint template.yaml
+	@$(VENV)/sam validate --lint --region eu-west-1
+	@$(PY) -m pytest tests/house -q
+
+prove: setup ## hours: mutants, long fuzz, many schedules
+	@DMP_HYPOTHESIS=prove $(PY) -m pytest tests -m "not e2e" -n 2 -q
+	@$(VENV)/mutmut run
+
+bench: setup ## figures against budget: calls, units, CPU
+	@$(PY) -m infra.local.bench
+
+deploy: setup ## one region's cell on AWS: make deploy REGION=MA-06 STAGE=prod
+	@if [ -z "$(REGION)" ] || [ -z "$(STAGE)" ]; then \
+	  echo "say which: make deploy REGION=MA-06 STAGE=prod"; exit 2; fi
+	@$(PY) -m infra.deploy $(REGION) --stage $(STAGE)
