@@ -81,6 +81,11 @@ def is_entry_id(text: str) -> bool:
     return _ENTRY.match(text) is not None
 
 
+def canonical(value: str) -> str:
+    """A national identifier's value as its MAC is made: upper case, no spaces or separators."""
+    return re.sub(r"[\s./-]", "", value).upper()
+
+
 def is_inpe(text: str) -> bool:
     """INPE numbers have 9 digits (ANAM; no check digit is published)."""
     return _INPE.match(text) is not None

@@ -1,0 +1,25 @@
+"""Sends the codes of activation and of a new contact, worded in the person's language."""
+
+from __future__ import annotations
+
+from dmp.adapters.messages import Messages
+from dmp.adapters.texts import Texts
+from dmp.domain.contact import Contact
+from dmp.domain.notices import Undeliverable
+
+
+class ActivationCodes:
+    """Implements the port `CodeSender`: by SMS alone, to the phone that the register holds."""
+
+    def __init__(self, messages: Messages, texts: Texts, code_seconds: int) -> None:
+        self._messages = messages
+        self._texts = texts
+        self._minutes = str(max(1, code_seconds // 60))
+
+    def send_code(self, contact: Contact, code: str) -> None:
+        """Undeliverable when the provider does not take the number."""
+        if contact.phone is None:
+            raise Undeliverable
+        words = {"code": code, "minutes": self._minutes}
+        message = self._texts.render("activation-code", contact.language, words)
+        self._messages.sms(contact.phone, message.text)

@@ -1,0 +1,166 @@
+"""Activations in the registry, `activation#<id>`: every change one conditional UpdateItem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+
+from dmp.adapters.dynamodb.client import bind
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
+from dmp.adapters.dynamodb.registry import found
+from dmp.domain.activation import PENDING, Activation, Asked, Finding, Status
+
+
+class ActivationItem(Model):
+    """The row; `asked`, `token` and `code_mac` are gone once it has ended."""
+
+    class Meta:
+        """Filled by `client.bind`."""
+
+        table_name = "registry"
+        region = "eu-west-1"
+
+    pk = UnicodeAttribute(hash_key=True)
+    status = UnicodeAttribute()
+    since = NumberAttribute()
+    until = NumberAttribute()
+    ttl = NumberAttribute()
+    tries = NumberAttribute()
+    run = NumberAttribute()
+    finding = UnicodeAttribute()
+    asked = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    token = UnicodeAttribute(null=True)
+    code_mac = BinaryAttribute(legacy_encoding=False, null=True)
+    patient = UnicodeAttribute(null=True)
+    entry = UnicodeAttribute(null=True)
+
+
+class ActivationRows:
+    """Implements the port `Activations`; `find` is the one consistent GetItem."""
+
+    def __init__(self, registry: str) -> None:
+        bind(ActivationItem, registry)
+
+    def create(self, activation: Activation) -> None:
+        """One PutItem."""
+        item = ActivationItem(
+            _key(activation.id),
+            status=activation.status,
+            since=activation.since,
+            until=activation.until,
+            ttl=activation.ttl,
+            tries=activation.tries,
+            run=activation.run,
+            finding=activation.finding,
+            asked=activation.asked.to_text() if activation.asked else None,
+        )
+        available(lambda: item.save(condition=ActivationItem.pk.does_not_exist()))
+
+    def find(self, activation: str) -> Activation | None:
+        """The row as it is."""
+        item = found(ActivationItem, _key(activation))
+        return None if item is None else _activation(activation, item)
+
+    def found(self, activation: str, finding: Finding) -> None:
+        """Only while nothing is decided."""
+        self._change(activation, _in(PENDING), [ActivationItem.finding.set(finding)])
+
+    def await_code(
+        self, activation: str, token: str, code_mac: bytes, now: int, until: int
+    ) -> bool:
+        """A repeated step replaces token and code."""
+        changes = [
+            ActivationItem.status.set("awaiting-code"),
+            ActivationItem.since.set(now),
+            ActivationItem.until.set(until),
+            ActivationItem.token.set(token),
+            # DynamoDB keeps empty binaries out of this: no code, no attribute
+            ActivationItem.code_mac.set(code_mac) if code_mac else ActivationItem.code_mac.remove(),
+        ]
+        return self._change(activation, _in(PENDING), changes) is not None
+
+    def spend_try(self, activation: str, now: int) -> Activation | None:
+        """Before the code is looked at."""
+        live = _in(("awaiting-code",)) & (ActivationItem.tries > 0) & (ActivationItem.until > now)
+        return self._change(activation, live, [ActivationItem.tries.set(ActivationItem.tries - 1)])
+
+    def confirm(self, activation: str, now: int) -> bool:
+        """Of two right codes at once, one."""
+        changes = [ActivationItem.status.set("opening"), ActivationItem.since.set(now)]
+        return self._change(activation, _in(("awaiting-code",)), changes) is not None
+
+    def name_record(self, activation: str, patient: str, entry: str) -> Activation | None:
+        """The first names stay."""
+        changes: list[Action] = [
+            ActivationItem.patient.set(ActivationItem.patient | patient),
+            ActivationItem.entry.set(ActivationItem.entry | entry),
+        ]
+        return self._change(activation, _in(("opening",)), changes)
+
+    def restart(self, activation: str, run: int, now: int) -> bool:
+        """Of two restarts at once, one."""
+        held = _in(("opening",)) & (ActivationItem.run == run - 1)
+        changes = [ActivationItem.run.set(run), ActivationItem.since.set(now)]
+        return self._change(activation, held, changes) is not None
+
+    def end(
+        self, activation: str, before: tuple[Status, ...], status: Status, reason: str,
+        finding: Finding, now: int,
+    ) -> bool:  # fmt: skip
+        """What is not needed to tell how it ended goes."""
+        changes: list[Action] = [
+            ActivationItem.status.set(status),
+            ActivationItem.since.set(now),
+            ActivationItem.finding.set(finding),
+            ActivationItem.asked.remove(),
+            ActivationItem.token.remove(),
+            ActivationItem.code_mac.remove(),
+        ]
+        if reason:
+            changes.append(ActivationItem.reason.set(reason))
+        if status != "active":
+            changes += [ActivationItem.patient.remove(), ActivationItem.entry.remove()]
+        return self._change(activation, _in(before), changes) is not None
+
+    def _change(
+        self, activation: str, condition: Condition, changes: Sequence[Action]
+    ) -> Activation | None:
+        item = ActivationItem(_key(activation))
+        try:
+            available(lambda: item.update(actions=list(changes), condition=condition))
+        except ConditionsFailed:
+            return None
+        return _activation(activation, item)
+
+
+def _key(activation: str) -> str:
+    return f"activation#{activation}"
+
+
+def _in(statuses: tuple[Status, ...]) -> Condition:
+    return ActivationItem.status.is_in(*statuses)
+
+
+def _activation(name: str, item: ActivationItem) -> Activation:
+    return Activation(
+        id=name,
+        status=cast("Status", item.status),
+        since=int(item.since),
+        until=int(item.until),
+        ttl=int(item.ttl),
+        asked=Asked.from_text(item.asked) if item.asked else None,
+        reason=item.reason or "",
+        finding=cast("Finding", item.finding),
+        tries=int(item.tries),
+        token=item.token or "",
+        code_mac=item.code_mac or b"",
+        patient=item.patient or "",
+        entry=item.entry or "",
+        run=int(item.run),
+    )
