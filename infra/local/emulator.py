@@ -28,6 +28,7 @@ NAMES = ROOT / "infra" / "local" / "requirements.txt"
 REGION = "eu-west-1"
 START_S = 60
 STOP_S = 20
+_started: list[subprocess.Popen[bytes]] = []  # it outlives us: not to be waited for at our end
 
 
 class CannotRun(Exception):
@@ -130,6 +131,7 @@ class Emulator:
                 stderr=log,
                 start_new_session=True,
             )
+        _started.append(process)
         self._pid_file.write_text(json.dumps({"pid": process.pid, "port": self.port}), "utf-8")
         for _ in range(START_S * 10):
             if self.answers():
