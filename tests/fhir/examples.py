@@ -36,5 +36,7 @@ def example(name: str) -> dict[str, Any]:
 
 def validator_cases() -> list[dict[str, Any]]:
     """The cases of HL7's own validator, each with what it is expected to say."""
-    cases: list[dict[str, Any]] = json.loads((folder("validator-cases") / "cases.json").read_bytes())
+    cases: list[dict[str, Any]] = json.loads(
+        (folder("validator-cases") / "cases.json").read_bytes()
+    )
     return cases

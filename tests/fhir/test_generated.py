@@ -1,3 +1,5 @@
+"""The generated tables, against what they are generated from."""
+
 from __future__ import annotations
 
 from pathlib import Path

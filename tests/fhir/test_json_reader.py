@@ -1,5 +1,8 @@
+"""The strict reader: what it refuses, its limits, and decimals to the digit."""
+
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from decimal import Decimal
@@ -37,7 +40,7 @@ REFUSED = {
     "single quotes": b"{'a': 1}",
     "control character": b'"a\x00"',
     "newline in a string": b'"a\nb"',
-    "no-break space between tokens": '[1,\u00a02]'.encode(),
+    "no-break space between tokens": "[1,\u00a02]".encode(),
     "duplicate name": b'{"a": 1, "a": 1}',
     "duplicate name by escape": rb'{"a": 1, "\u0061": 1}',
     "duplicate name deep inside": b'[{"x": {"a": 1, "b": 2, "a": 3}}]',
@@ -65,7 +68,19 @@ def test_a_fault_says_where_and_never_what() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["72.50", "1e2", "1E+2", "0.00000001", "-0", "0.0", "-0.50", "1.10e-3", "100", "9" * 40, "5E-7"],
+    [
+        "72.50",
+        "1e2",
+        "1E+2",
+        "0.00000001",
+        "-0",
+        "0.0",
+        "-0.50",
+        "1.10e-3",
+        "100",
+        "5E-7",
+        "12345678901234567890123",
+    ],
 )
 def test_decimals_leave_as_they_came(text: str) -> None:
     assert write(read(b"[%b]" % text.encode())) == b"[%b]" % text.encode()
@@ -126,10 +141,8 @@ def test_a_body_must_be_an_object_where_one_is_expected(body: bytes) -> None:
 )  # fmt: skip
 def test_no_body_within_the_size_takes_long(body: bytes) -> None:
     start = time.process_time()
-    try:
+    with contextlib.suppress(NotJson):
         read(body)
-    except NotJson:
-        pass
     assert time.process_time() - start < 5
 
 
@@ -163,10 +176,8 @@ def test_what_is_accepted_is_what_the_standard_library_accepts(text: str) -> Non
 
 @given(st.binary(max_size=200))
 def test_bytes_are_read_or_refused(body: bytes) -> None:
-    try:
+    with contextlib.suppress(NotJson):
         read(body)
-    except NotJson:
-        pass
 
 
 def test_real_bundles_keep_every_digit() -> None:

@@ -34,7 +34,7 @@ def places(value: Json, definition: Type, path: str) -> Iterator[Place]:
                 yield from places(one, type_of(kind), f"{path}.{key}{index}")
 
 
-def another_kind(parent: Json, key: str, element: Element) -> bool:
+def another_kind(parent: Json, key: str, _: Element) -> bool:
     parent[key] = ANOTHER_KIND[type(parent[key])]
     return True
 
@@ -56,12 +56,12 @@ def null(parent: Json, key: str, element: Element) -> bool:
     return "_" + key not in parent
 
 
-def empty(parent: Json, key: str, element: Element) -> bool:
+def empty(parent: Json, key: str, _: Element) -> bool:
     parent[key] = type(parent[key])() if isinstance(parent[key], str | list | dict) else ""
     return True
 
 
-def renamed(parent: Json, key: str, element: Element) -> bool:
+def renamed(parent: Json, key: str, _: Element) -> bool:
     parent["made" + key] = parent.pop(key)
     return True
 
@@ -180,22 +180,18 @@ ELSEWHERE = (renamed, second_choice, script, unclosed)
 def mutated(original: Json, mutate: Mutation) -> Iterator[tuple[Json, str]]:
     """The example with one fault, at up to EACH places spread over it."""
     definition = type_of(original["resourceType"])
-    count = sum(1 for _ in places(original, definition, ""))
-    made = 0
-    for at in range(count):
+    found = list(places(original, definition, definition.name))
+    able = [at for at, (p, key, e, _) in enumerate(found) if mutate(dict(p), key, e)]
+    for at in able[:: max(1, len(able) // EACH)][:EACH]:
         changed = copy.deepcopy(original)
-        found = list(places(changed, definition, definition.name))
-        parent, key, element, path = found[(at * 7919) % count]
-        if mutate(parent, key, element):
-            yield changed, path
-            made += 1
-        if made == EACH or at > 60:
-            return
+        parent, key, element, path = list(places(changed, definition, definition.name))[at]
+        mutate(parent, key, element)
+        yield changed, path
 
 
 def test_every_single_fault_is_found_and_placed() -> None:
     tried: Counter[str] = Counter()
-    for path in examples.files("hl7-r4-examples")[::3]:
+    for path in examples.files("hl7-r4-examples"):
         if f"hl7-r4-examples/{path.name}" in NOT_VALID:
             continue
         original = examples.resource(path)
@@ -207,4 +203,4 @@ def test_every_single_fault_is_found_and_placed() -> None:
                 said = [i.expression or "" for i in issues]
                 assert any(s.startswith(about) for s in said), (path.name, mutate, place, said)
     assert sum(tried.values()) > 1000
-    assert all(tried[m.__name__] for m in MUTATIONS), tried
+    assert min(tried[m.__name__] for m in MUTATIONS) >= 10, tried

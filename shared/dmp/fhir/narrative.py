@@ -33,7 +33,9 @@ _ATTRIBUTES = frozenset(
     }
 )  # fmt: skip
 _LINKS = frozenset({"href", "src", "cite", "longdesc", "usemap"})
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*)\s*:")
+# Browsers drop control characters and spaces from an address before they read its scheme.
+_INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2000-\u200f\u2028\u2029\ufeff]")
+_SCHEME = re.compile(r"([^:/?#]*):")
 _SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel", "urn", "ftp"})
 _ACTIVE_STYLE = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:|\\", re.IGNORECASE)
 
@@ -108,7 +110,7 @@ def _check_attribute(element: str, name: str, value: str) -> None:
         raise _NotAllowedError("an attribute is not among those allowed in a narrative (txt-1)")
     if name == "style" and _ACTIVE_STYLE.search(value):
         raise _NotAllowedError("a style in a narrative must not be active")
-    if name in _LINKS and (scheme := _SCHEME.match(value)):
+    if name in _LINKS and (scheme := _SCHEME.match(_INVISIBLE.sub("", value))):
         known = scheme[1].lower()
         image = element == "img" and known == "data"
         if known not in _SAFE_SCHEMES and not image:
