@@ -35,6 +35,12 @@ class Settings:
                 raise MissingSetting(field.name.upper())
         return cls(**values)  # type: ignore[arg-type]  # fields are str or int by name
 
+    def need(self, *names: str) -> None:
+        """Fail as `from_environment` does when one of these optional fields is empty."""
+        for name in names:
+            if not getattr(self, name):
+                raise MissingSetting(name.upper())
+
     @property
     def fhir_base(self) -> str:
         """The FHIR base URL, without a slash at its end."""
@@ -73,3 +79,44 @@ class TokensSettings(RecordSettings):
     mail_sender: str
     codes_per_address: int = 30
     otp_answer_ms: int = 700
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings(RecordSettings):
+    """access_queries: it also finds a patient by national identifier."""
+
+    identifier_key_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings(RecordSettings):
+    """journal: it also tells the key that checkpoints are signed with."""
+
+    log_key_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationSettings(RecordSettings):
+    """Both functions of activation: the machine's ARN is the API's, the senders are the steps'.
+
+    `activations_per_address`: requests an hour from one source address.
+    """
+
+    population_table: str
+    identifier_key_arn: str
+    code_seconds: int
+    activation_machine_arn: str = ""
+    sms_sender: str = ""
+    mail_sender: str = ""
+    activations_per_address: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsSettings(RecordSettings):
+    """The four functions of notifications; queues and senders are there where they are used."""
+
+    identifier_key_arn: str
+    notices_queue_url: str = ""
+    notices_dlq_url: str = ""
+    sms_sender: str = ""
+    mail_sender: str = ""

@@ -8,18 +8,25 @@ claimed -> claimed: the lease ran out; in doubt, sent again with the same refere
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
+
+from dmp.domain.contact import Contact
 
 Kind = Literal["access", "break-glass", "welcome", "consent", "contact-changed"]
 SHARDS = 8
+LEASE_S = 60  # below the queue's visibility: what comes again finds the lease over
+OVERDUE_S = 300
+_FIRST_WAIT_S = 60
+_WAIT_S_MAX = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """`at` an instant in UTC; `reference` 8 characters that the patient can quote.
 
-    `due` is in epoch seconds; it and the reference stand in clear beside the sealed rest.
+    `due` is in epoch seconds; it and the reference stand in clear beside the sealed rest. `phone`
+    or `email`, when given, take the place of the contact's addresses.
     """
 
     kind: Kind
@@ -29,11 +36,29 @@ class Notice:
     practitioner: str = ""
     organization: str = ""
     purpose: str = ""
+    phone: str = ""
+    email: str = ""
 
     @property
     def shard(self) -> str:
         """The sweep's partition: a record's notices spread over eight."""
         return str(sum(self.reference.encode()) % SHARDS)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What its text is made of."""
+        return {
+            "at": self.at,
+            "reference": self.reference,
+            "practitioner": self.practitioner,
+            "organization": self.organization,
+        }
+
+    def addressed(self, contact: Contact) -> Contact:
+        """The contact it goes to: the patient's, or with the addresses it brings itself."""
+        if not self.phone and not self.email:
+            return contact
+        return replace(contact, phone=self.phone or None, email=self.email or None)
 
     def to_bytes(self) -> bytes:
         """The plaintext that is sealed at N#."""
@@ -49,6 +74,11 @@ class Notice:
 def reference_of(entry: str) -> str:
     """The last 8 characters of a journal entry's id: random, upper case, easy to read out."""
     return entry[-8:].upper()
+
+
+def due_again(now: int, attempts: int) -> int:
+    """When a notice that could not be sent falls due again: 2, 4, 8… minutes, 6 hours at most."""
+    return now + min(_FIRST_WAIT_S << min(attempts, 16), _WAIT_S_MAX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Desk:
     clock: Clock
     phone: Callable[[str], str | None]
     code_seconds: int
+    per_address_hour: int = rules.PER_ADDRESS_HOUR
 
     def ask(self, body: Mapping[str, Any], address: str) -> dict[str, str]:
         """Take a request in; nothing of the answer depends on who is asked for."""
@@ -59,7 +60,7 @@ class Desk:
         today = datetime.fromtimestamp(now, UTC).date()
         asked = rules.asked_of(body, self.phone, today)
         source = sign_in.source_of(address)
-        self.rates.spend(f"activation-source-{source}", rules.PER_ADDRESS_HOUR, rules.HOUR_S, now)
+        self.rates.spend(f"activation-source-{source}", self.per_address_hour, rules.HOUR_S, now)
         mac = self.macs.identifier(asked.system, asked.value)
         self.rates.spend(f"activation-{mac}", rules.PER_IDENTIFIER_HOUR, rules.HOUR_S, now)
         until = now + self.code_seconds + rules.GRACE_S

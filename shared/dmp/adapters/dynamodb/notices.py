@@ -1,0 +1,123 @@
+"""Notices owed in the records table: claimed, opened with the notice key alone, closed.
+
+The low-level client, because a claim must know the state it found (`ALL_OLD`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dmp.adapters.dynamodb.batch import Batch, deserialize
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
+from dmp.adapters.dynamodb.tables import CONTACT
+from dmp.adapters.envelope import PatientKeys, Vault
+from dmp.domain.contact import Contact
+from dmp.domain.notices import Notice, Undeliverable
+from dmp.use_cases.notice_ports import Claim
+
+_CLAIMABLE = (
+    "attribute_exists(due) AND (#state = :owed OR (#state = :claimed AND claimed_until <= :now))"
+)
+_MINE = "#state = :claimed AND claimed_until = :mine"
+
+
+class SealedNotices:
+    """Implements the port `Notices`: claim, open (one BatchGetItem; cold one Decrypt), close."""
+
+    def __init__(self, client: Any, vault: Vault, records: str, keys: str) -> None:
+        self._client = client
+        self._vault = vault
+        self._records = records
+        self._keys = keys
+
+    def claim(self, patient: str, entry: str, now: int, until: int) -> Claim | None:
+        """One UpdateItem."""
+        old = self._update(
+            patient,
+            entry,
+            "SET #state = :claimed, claimed_until = :until ADD attempts :one",
+            _CLAIMABLE,
+            {":owed": "owed", ":claimed": "claimed", ":now": now, ":until": until, ":one": 1},
+        )
+        if old is None:
+            return None
+        return Claim(
+            patient=patient,
+            entry=entry,
+            sealed=old["b"],
+            until=until,
+            attempts=int(old.get("attempts", 0)) + 1,
+            in_doubt=old["state"] == "claimed",
+        )
+
+    def open(self, claim: Claim) -> tuple[Notice, Contact]:
+        """What was sealed at N# and CONTACT; Undeliverable without a contact."""
+        batch = Batch(self._client)
+        batch.want(self._records, pk=claim.patient, sk=CONTACT)
+        batch.want(self._keys, pk=claim.patient)
+        found = batch.fetch()
+        ring = self._vault.notice_ring(claim.patient, _keys_of(found[self._keys]))
+        notice = Notice.from_bytes(ring.open("notice", claim.entry, claim.sealed))
+        kept = found[self._records]
+        if not kept:
+            raise Undeliverable
+        return notice, Contact.from_bytes(ring.open("notice", CONTACT, kept[0]["b"]))
+
+    def release(self, claim: Claim, *, maybe_sent: bool, now: int, due: int) -> None:
+        """One UpdateItem; nothing when another sender holds it."""
+        state = "claimed" if maybe_sent else "owed"
+        self._update(
+            claim.patient,
+            claim.entry,
+            "SET #state = :state, claimed_until = :now, due = :due",
+            _MINE,
+            {
+                ":claimed": "claimed",
+                ":mine": claim.until,
+                ":state": state,
+                ":now": now,
+                ":due": due,
+            },
+        )
+
+    def close(self, claim: Claim, state: str, provider_id: str, now: int) -> bool:
+        """One UpdateItem; it leaves the index of what is owed."""
+        old = self._update(
+            claim.patient,
+            claim.entry,
+            "SET #state = :state, provider_id = :id, told = :now "
+            "REMOVE due, due_shard, claimed_until",
+            _MINE,
+            {
+                ":claimed": "claimed", ":mine": claim.until, ":state": state,
+                ":id": provider_id, ":now": now,
+            },
+        )  # fmt: skip
+        return old is not None
+
+    def _update(
+        self, patient: str, entry: str, update: str, condition: str, values: dict[str, str | int]
+    ) -> dict[str, Any] | None:
+        """The item as it was, or None when the condition did not hold."""
+        typed = {k: {"N": str(v)} if isinstance(v, int) else {"S": v} for k, v in values.items()}
+        try:
+            answered = available(
+                lambda: self._client.update_item(
+                    TableName=self._records,
+                    Key={"pk": {"S": patient}, "sk": {"S": f"N#{entry}"}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#state": "state"},
+                    ExpressionAttributeValues=typed,
+                    ReturnValues="ALL_OLD",
+                )
+            )
+        except ConditionsFailed:
+            return None
+        return deserialize(answered["Attributes"])
+
+
+def _keys_of(items: list[dict[str, Any]]) -> PatientKeys | None:
+    if not items:
+        return None
+    return PatientKeys(int(items[0]["kv"]), items[0]["rec"], items[0]["ntc"])

@@ -1,0 +1,83 @@
+"""Batches of a stream or a queue, record by record: what failed is reported, the rest is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from dmp.domain.refusals import Unavailable
+from dmp.edge.logs import count, log_unknown, logger, metrics
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class Redeliver(Exception):
+    """Tells Powertools that this record comes again; says nothing of what it held."""
+
+
+def queue_handler(take: Callable[[dict[str, Any]], None]) -> Handler:
+    """A handler that gives each message's JSON body to `take`; those that raise come again."""
+
+    def one(record: SQSRecord) -> None:
+        _guarded(lambda: take(record.json_body))
+
+    return _handler(one, EventType.SQS)
+
+
+def stream_handler(take: Callable[[DynamoDBRecord], None]) -> Handler:
+    """A handler that gives each change of a table to `take`; those that raise come again."""
+
+    def one(record: DynamoDBRecord) -> None:
+        _guarded(lambda: take(record))
+
+    return _handler(one, EventType.DynamoDBStreams)
+
+
+def scheduled_handler(run: Callable[[], None]) -> Handler:
+    """A handler of a schedule's event, whose content is of no interest."""
+
+    def handle(_: dict[str, Any], __: object) -> dict[str, Any]:
+        _guarded(run)
+        return {}
+
+    return _wrapped(handle)
+
+
+def _handler(one: Callable[[Any], None], kind: EventType) -> Handler:
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        processor = BatchProcessor(event_type=kind, raise_on_entire_batch_failure=False)
+        return dict(
+            process_partial_response(
+                event=event, record_handler=one, processor=processor, context=context
+            )
+        )
+
+    return _wrapped(handle)
+
+
+def _wrapped(handle: Handler) -> Handler:
+    wrapped: Handler = logger.inject_lambda_context(
+        metrics.log_metrics(handle, raise_on_empty_metrics=False), clear_state=True
+    )
+    return wrapped
+
+
+def _guarded(work: Callable[[], None]) -> None:
+    count("Records")
+    try:
+        work()
+    except Unavailable:
+        count("Unavailable")
+        raise Redeliver from None
+    except Exception as error:  # noqa: BLE001  # whatever it was, one record alone fails
+        log_unknown(error)
+        count("Failed")
+        raise Redeliver from None

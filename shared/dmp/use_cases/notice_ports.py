@@ -1,0 +1,123 @@
+"""What telling patients needs of the outside; each docstring is the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from dmp.domain.contact import Contact
+from dmp.domain.notices import Message, Notice
+
+Address = Literal["phone", "email"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A notice held by one sender until `until`. `in_doubt`: an earlier one may have sent it."""
+
+    patient: str
+    entry: str
+    sealed: bytes
+    until: int
+    attempts: int
+    in_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDoor:
+    """A patient's contact as it was read, with the caller's registry rows.
+
+    `sealed` is what a change is conditional on; `rows` are the caller's, as require_live reads.
+    """
+
+    patient: str
+    rows: Mapping[str, Mapping[str, object]]
+    contact: Contact | None = None
+    sealed: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAddress:
+    """An address that waits for its code. `sent` are the instants of the day's codes.
+
+    `mac` is empty when no code is awaited.
+    """
+
+    address: Address = "phone"
+    value: str = ""
+    mac: bytes = b""
+    tries: int = 0
+    expires: int = 0
+    sent: tuple[int, ...] = field(default=())
+
+
+class Queue(Protocol):
+    """A queue of notices owed."""
+
+    def hand_on(self, patient: str, entry: str) -> None:
+        """Durable when it returns; else Unavailable."""
+
+
+class DueNotices(Protocol):
+    """The index of what is owed, eventually consistent."""
+
+    def before(self, due: int) -> Iterator[tuple[str, str]]:
+        """(patient, entry) of every notice due before that instant."""
+
+
+class Notices(Protocol):
+    """Notices owed. Every change is one conditional write."""
+
+    def claim(self, patient: str, entry: str, now: int, until: int) -> Claim | None:
+        """Hold a notice that is owed, or whose lease ran out; None when there is nothing to do."""
+
+    def open(self, claim: Claim) -> tuple[Notice, Contact]:
+        """What it says and to whom. Gone when the keys are destroyed, Undeliverable without one."""
+
+    def release(self, claim: Claim, *, maybe_sent: bool, now: int, due: int) -> None:
+        """Give it back, due again then; in doubt when it may have been sent."""
+
+    def close(self, claim: Claim, state: str, provider_id: str, now: int) -> bool:
+        """It is told or never will be; owed no more. False when another sender holds it."""
+
+
+class MessageSender(Protocol):
+    """SMS and mail."""
+
+    def send(self, contact: Contact, message: Message) -> str:
+        """The provider's id. Undeliverable, or Unavailable and then it may have gone out."""
+
+
+class Wording(Protocol):
+    """Messages in the patient's language."""
+
+    def render(self, kind: str, language: str, words: Mapping[str, str]) -> Message:
+        """The message of a kind."""
+
+
+class Contacts(Protocol):
+    """Patients' sealed contacts and the addresses that wait for their code."""
+
+    def enter(self, patient: str, registry_keys: Sequence[str]) -> ContactDoor:
+        """One consistent batch. Gone when the keys are destroyed."""
+
+    def change(self, door: ContactDoor, contact: Contact) -> bool:
+        """Replace the contact; False when it changed since the door was opened."""
+
+    def pending(self, door: ContactDoor) -> NewAddress:
+        """The address that waits, or one without a code."""
+
+    def await_code(self, door: ContactDoor, before: NewAddress, pending: NewAddress) -> bool:
+        """Keep it, in place of the one before; False when another request was faster."""
+
+    def spend_try(self, door: ContactDoor, now: int) -> NewAddress | None:
+        """Take one try off; the row as it then is, or None when there is nothing to try."""
+
+    def move(
+        self, door: ContactDoor, contact: Contact, entry: str, notice: Notice, now: int
+    ) -> bool:
+        """Replace the contact, owe the notice and end the wait, all or nothing.
+
+        False when contact or wait changed since the door was opened.
+        """

@@ -1,0 +1,102 @@
+"""Every access is told: announced from the stream, sent from the queue, swept up when overdue.
+
+One notice is owed for each access, and claimed by a conditional write before it is sent. What
+crashes after the provider took it is in doubt and is sent again with the same reference; its row
+counts it once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dmp.domain.notices import LEASE_S, OVERDUE_S, Undeliverable, due_again
+from dmp.domain.refusals import Gone, Unavailable
+from dmp.use_cases.notice_ports import (
+    Claim,
+    DueNotices,
+    MessageSender,
+    Notices,
+    Queue,
+    Wording,
+)
+from dmp.use_cases.ports import Clock
+
+Delivered = Literal["sent", "undeliverable", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """From the record's stream to the queue."""
+
+    queue: Queue
+    dead_letters: Queue
+
+    def announce(self, patient: str, entry: str) -> bool:
+        """Hand a notice on; to the dead letters, and False, when the queue would not take it.
+
+        Unavailable only when neither did: then the stream may bring it again.
+        """
+        try:
+            self.queue.hand_on(patient, entry)
+        except Unavailable:
+            self.dead_letters.hand_on(patient, entry)
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """Finds what stream and queue lost."""
+
+    due: DueNotices
+    queue: Queue
+    clock: Clock
+
+    def sweep(self) -> int:
+        """Queue every notice that has been due for five minutes; how many there were."""
+        overdue = 0
+        for patient, entry in self.due.before(self.clock.now_ms() // 1000 - OVERDUE_S):
+            self.queue.hand_on(patient, entry)
+            overdue += 1
+        return overdue
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """From the queue to the patient's phone or mail."""
+
+    notices: Notices
+    messages: MessageSender
+    texts: Wording
+    clock: Clock
+
+    def deliver(self, patient: str, entry: str) -> Delivered:
+        """Send a notice if it is still owed. A failure is raised, and the notice stays due."""
+        now = self._now()
+        claim = self.notices.claim(patient, entry, now, now + LEASE_S)
+        if claim is None:
+            return "nothing"
+        prepared = False
+        try:
+            notice, known = self.notices.open(claim)
+            contact = notice.addressed(known)
+            message = self.texts.render(notice.kind, contact.language, notice.words)
+            prepared = True
+            provider_id = self.messages.send(contact, message)
+        except (Undeliverable, Gone):
+            self.notices.close(claim, "undeliverable", "", self._now())
+            return "undeliverable"
+        except Exception:
+            self._give_back(claim, maybe_sent=prepared or claim.in_doubt)
+            raise
+        self.notices.close(claim, "sent", provider_id, self._now())
+        return "sent"
+
+    def _give_back(self, claim: Claim, *, maybe_sent: bool) -> None:
+        now = self._now()
+        due = due_again(now, claim.attempts)
+        self.notices.release(claim, maybe_sent=maybe_sent, now=now, due=due)
+
+    def _now(self) -> int:
+        return self.clock.now_ms() // 1000
