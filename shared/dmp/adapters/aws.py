@@ -24,7 +24,8 @@ def _session() -> boto3.session.Session:
 @cache
 def client(service: str) -> Any:
     """The process's client of a service. Region, endpoint and credentials: the environment's."""
-    return _session().client(service, config=_CONFIG)
+    made: Any = _session()
+    return made.client(service, config=_CONFIG)
 
 
 def forget() -> None:

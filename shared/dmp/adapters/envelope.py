@@ -9,6 +9,7 @@ so that the notifier's role opens notices and nothing clinical.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import struct
 import threading
@@ -60,6 +61,7 @@ class Ring:
 
     def __init__(self, patient: str, version: int, keys: dict[Purpose, bytes]) -> None:
         self._patient = patient
+        self._index = _derived(keys["record"], "index") if "record" in keys else b""
         self._masters = {
             purpose: RawMasterKey(
                 provider_id="dmp",
@@ -83,6 +85,10 @@ class Ring:
             encryption_context={"p": self._patient, "u": purpose, "i": place},
         )
         return bytes(message)
+
+    def token(self, text: str) -> str:
+        """A keyed hash for sort keys: the same text gives another token in every record."""
+        return hmac.digest(self._index, text.encode(), "sha256").hex()[:32]
 
     def open(self, purpose: Purpose, place: str, message: bytes) -> bytes:
         """The plaintext; Unopenable if the message was altered or belongs anywhere else."""
@@ -112,7 +118,9 @@ class Vault:
         """Fresh keys for a patient, wrapped; two KMS calls."""
         try:
             made = self._kms.generate_data_key(
-                KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext=_context(patient, "record")
+                KeyId=self._key_arn,
+                KeySpec="AES_256",
+                EncryptionContext=_context(patient, "record"),
             )
             notice = self._kms.encrypt(
                 KeyId=self._key_arn,

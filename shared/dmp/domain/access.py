@@ -18,12 +18,13 @@ from dmp.domain.consent import Actor, Data, Direction, Provision, Standing
 
 Rule = Literal[
     "patient-own", "seal", "block", "consent-permit", "consent-deny", "policy-permit",
-    "policy-deny", "not-the-patient",
+    "policy-deny", "not-the-patient", "patient-only",
 ]  # fmt: skip
 _TREATMENT = frozenset({"TREAT", "ETREAT", "HPAYMT", "HOPERAT", "PATRQT"})
 _RESTRICTED = frozenset(
     {"R", "V", "ETH", "ETHUD", "OPIOIDUD", "PSY", "SDV", "HIV", "GDIS", "SEX", "SUD", "VIO"}
 )
+PATIENT_ONLY = frozenset({"Consent", "AuditEvent"})
 _WIDTH = {"practitioner": 0, "organization": 1, "role": 2, "care-team": 2, "anyone": 3}
 
 
@@ -78,6 +79,8 @@ def decide(asking: Asking, standing: Standing, item: Item) -> Decision:
     own = _own(asking, standing)
     if own is not None:
         return own
+    if item.type in PATIENT_ONLY:
+        return Refuse("patient-only")
     live = [p for p in standing.provisions if _in_force(p, asking)]
     about = [p for p in live if _covers(p.data, item)]
     for seal in about:
@@ -143,8 +146,11 @@ def _covers(data: Data, item: Item) -> bool:
         return False
     first, last = data.period
     day = item.date[:10]
-    return not (first or last) or bool(day) and (not first or first <= day) and (
-        not last or day <= last
+    return (
+        not (first or last)
+        or (bool(day)
+        and (not first or first <= day)
+        and (not last or day <= last))
     )
 
 

@@ -59,7 +59,7 @@ class Caller:
             if row is None or row.get("active") is not True:
                 raise Unauthenticated("the token's client, role or session is not active")
             ends, starts, until = row.get("ends"), row.get("starts"), row.get("expires")
-            if isinstance(starts, str) and day < starts or isinstance(ends, str) and day > ends:
+            if (isinstance(starts, str) and day < starts) or (isinstance(ends, str) and day > ends):
                 raise Unauthenticated("the practitioner's role is not active today")
             if isinstance(until, int) and now >= until:
                 raise Unauthenticated("the session has ended")

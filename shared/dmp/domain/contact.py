@@ -1,4 +1,4 @@
-"""Where and how a patient wants to be told; sealed under the notice key, never `Patient.telecom`."""
+"""Where and how a patient wants to be told; sealed, and never taken from `Patient.telecom`."""
 
 from __future__ import annotations
 

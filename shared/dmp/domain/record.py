@@ -59,10 +59,12 @@ class State:
     current: dict[tuple[str, str], Version] = field(default_factory=dict)
     newest: str = ""
 
-    def fold(self, versions: Iterable[Version]) -> State:
-        """Take in versions in any order, again or not."""
+    def fold(self, versions: Iterable[Version], until: str = "") -> State:
+        """Take in versions in any order, again or not; `until`, a commit id, leaves out later."""
         current = self.current
         for version in versions:
+            if until and version.commit > until:
+                continue
             key = (version.type, version.id)
             held = current.get(key)
             if held is None or version.version > held.version:
@@ -71,9 +73,8 @@ class State:
         return self
 
     def living(self) -> list[Version]:
-        """Current versions that are not deleted, in commit order, then as written."""
-        kept = [v for v in self.current.values() if not v.deleted]
-        return sorted(kept, key=lambda v: v.commit)
+        """Current versions that are not deleted."""
+        return [v for v in self.current.values() if not v.deleted]
 
 
 def encode(versions: Sequence[Version]) -> bytes:

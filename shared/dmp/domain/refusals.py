@@ -22,7 +22,7 @@ Severity = Literal["error", "warning", "information"]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One fault: `code` of FHIR's issue-type, English text, FHIRPath of the element or parameter."""
+    """One fault: FHIR's issue-type code, English text, FHIRPath of the element or parameter."""
 
     text: str
     expression: str | None = None
@@ -161,7 +161,8 @@ class OAuthError(Refusal):
     code = "oauth"
 
     def __init__(self, error: str, text: str, **details: object) -> None:
-        super().__init__(text, **details)
+        super().__init__(text)
+        self.details = details
         self.error = error
 
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
 from chalice.app import Chalice, Response
 
 from dmp.domain.caller import Caller
 from dmp.domain.refusals import (
     BadParameter,
+    Issue,
+    MethodNotAllowed,
     NotAcceptable,
     Refusal,
     TooLarge,
@@ -33,6 +36,7 @@ FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PATCHES = ("application/json-patch+json", FHIR_JSON, JSON)
+ANYTHING = ("*/*",)
 BODY_BYTES_MAX = 4 * 1024 * 1024
 _UNKNOWN = "an internal error occurred; the request id tells the operator which"
 
@@ -80,7 +84,7 @@ class Api:
 
     def __init__(self, name: str) -> None:
         self.app = Chalice(name, configure_logs=False)
-        self.handler = logger.inject_lambda_context(  # type: ignore[call-overload]
+        self.handler = logger.inject_lambda_context(
             metrics.log_metrics(self._call, raise_on_empty_metrics=False),
             correlation_id_path="requestContext.requestId",
             clear_state=True,
@@ -110,6 +114,14 @@ class Api:
             return view
 
         return register
+
+    def refuse(self, path: str, methods: list[str], text: str) -> None:
+        """Register a route that only refuses: its path belongs to the API, its use does not."""
+
+        def view(_: Request) -> Answer:
+            raise MethodNotAllowed(text)
+
+        self.route(path, methods, ANYTHING)(view)
 
     def _answer(self, view: View, reads: tuple[str, ...]) -> Response:
         event: dict[str, Any] = self.app.current_request.to_original_event()
@@ -163,14 +175,14 @@ def _failed(status: int, path: str, request_id: str, text: str, code: str) -> An
     kind = "transient" if status == 503 else "exception"
     headers = {"Retry-After": "1"} if status == 503 else {}
     if path.startswith("/fhir"):
-        issue = outcome.Issue(text, None, kind)
+        issue = Issue(text, None, kind)
         return Answer(status, outcome.operation_outcome([issue], code, request_id), headers)
     if path.startswith("/oauth2"):
         error = "temporarily_unavailable" if status == 503 else "server_error"
-        body = outcome.orjson.dumps({"error": error, "error_description": str(refusal)})
+        body = orjson.dumps({"error": error, "error_description": str(refusal)})
         return Answer(status, body, headers, JSON)
     members = {"type": "about:blank", "status": status, "title": text, "code": code}
-    body = outcome.orjson.dumps({**members, "request_id": request_id})
+    body = orjson.dumps({**members, "request_id": request_id})
     return Answer(status, body, headers, "application/problem+json")
 
 
@@ -218,7 +230,7 @@ def _text(body: bytes) -> str:
 
 def _media_type(headers: Mapping[str, str], reads: tuple[str, ...]) -> str:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in reads:
+    if media_type not in reads and reads != ANYTHING:
         raise UnsupportedMediaType(f"this route reads {', '.join(reads) or 'no body'}")
     return media_type
 

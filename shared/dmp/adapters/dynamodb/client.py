@@ -16,8 +16,8 @@ def bind(model: type[Model], table_name: str) -> Connection:
     `_connection` and `_client` are private to PynamoDB: tests/adapters/test_client.py pins them.
     """
     lent = dynamodb()
-    model.Meta.table_name = table_name  # type: ignore[attr-defined]
-    model.Meta.region = lent.meta.region_name  # type: ignore[attr-defined]
+    model.Meta.table_name = table_name
+    model.Meta.region = lent.meta.region_name
     model._connection = None  # noqa: SLF001
     connection = model._get_connection().connection  # noqa: SLF001
     connection._client = lent  # noqa: SLF001

@@ -73,9 +73,15 @@ class Openings:
     def _written(self, opening: Opening) -> bool:
         """Whether the record stands and was opened by this entry: a repeated step, then."""
         patient, entry = opening.standing.owner, opening.entry.entry
-        kept = available(lambda: list(RecordItem.query(patient, RecordItem.sk == f"J#{entry}",
-                                                       consistent_read=True)))  # fmt: skip
-        return bool(kept)
+
+        def kept() -> bool:
+            try:
+                RecordItem.get(patient, f"J#{entry}", consistent_read=True)
+            except RecordItem.DoesNotExist:
+                return False
+            return True
+
+        return available(kept)
 
     def _write(self, ring: Ring, opening: Opening) -> None:
         patient, keys = opening.standing.owner, opening.keys
@@ -103,6 +109,8 @@ def _items(ring: Ring, opening: Opening) -> Iterator[RecordItem]:
     yield RecordItem(patient, CONTACT, b=contact)
     commit = ring.seal("record", person.commit, compress(encode([person])))
     yield RecordItem(patient, f"K#{person.commit}", b=commit, n=1)
+    pointer = f"U#{person.type}#{person.id}"
+    yield RecordItem(patient, pointer, v=1, cs=[person.commit], own=True)
     yield journal_item(ring, opening.entry)
     yield notice_item(ring, opening.entry, opening.notice)
 

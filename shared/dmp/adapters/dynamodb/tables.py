@@ -14,14 +14,14 @@ from pynamodb.models import Model
 GUARD = "GUARD"
 STANDING = "STANDING"
 CONTACT = "CONTACT"
-HEAD = "S#"
+HEAD = "KS"
 
 
 class RecordItem(Model):
     """Any item of a record; which attributes it has, its sort key tells.
 
     GUARD st pv · STANDING b pv · CONTACT b · K#<commit>[#part] b n · U#<type>#<id> v cs own ·
-    S# n upto (the last segment) · S#<n> b upto · J#<entry> b leaf ·
+    KS n upto (the last segment) · KS#<n> b upto · J#<entry> b leaf ·
     N#<entry> b due due_shard state claimed_until ref provider_id · A#<hash> until entry ttl ·
     I#<hash> b ttl
     """

@@ -1,0 +1,80 @@
+"""Reads of a record: read, vread, history, search, `$everything`."""
+
+from __future__ import annotations
+
+from dmp.adapters.aws import client
+from dmp.adapters.clock import SystemClock
+from dmp.adapters.dynamodb.identifiers import Identifiers
+from dmp.adapters.dynamodb.records import DynamoRecords
+from dmp.adapters.envelope import Vault
+from dmp.adapters.macs import Macs
+from dmp.domain.refusals import NotFound
+from dmp.edge.http import FORM, Answer, Api, Request
+from dmp.edge.reads import answer_of, not_modified, read_of
+from dmp.settings import QuerySettings
+from dmp.use_cases.access_queries import AccessQueries
+from dmp.use_cases.patient_lookup import PatientLookup
+
+settings = QuerySettings.from_environment()
+vault = Vault(client("kms"), settings.record_key_arn)
+records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
+clock = SystemClock()
+queries = AccessQueries(records, records, clock, settings.fhir_base)
+identifiers = Identifiers(Macs(client("kms"), settings.identifier_key_arn), settings.registry_table)
+lookup = PatientLookup(records, identifiers, clock, settings.fhir_base)
+api = Api("access_queries")
+
+
+@api.route("/fhir/{type}", ["GET"])
+def search(request: Request) -> Answer:
+    """Search of one type in one record; Patient?identifier= tells the id behind an identifier."""
+    resource_type = request.parameters["type"]
+    if resource_type == "Patient" and any(name == "identifier" for name, _ in request.query):
+        return Answer(200, lookup.find(read_of(request), request.query))
+    return Answer(200, queries.search(read_of(request), resource_type, request.query))
+
+
+@api.route("/fhir/{type}/_search", ["POST"], (FORM,))
+def search_by_form(request: Request) -> Answer:
+    """The same search, its parameters in the body."""
+    return search(request)
+
+
+@api.route("/fhir/{type}/{id}", ["GET"])
+def read(request: Request) -> Answer:
+    """The current version of one resource."""
+    kind, name = request.parameters["type"], request.parameters["id"]
+    version = queries.read(read_of(request), kind, name)
+    return not_modified(request, version) or answer_of(version)
+
+
+@api.route("/fhir/{type}/{id}/_history/{vid}", ["GET"])
+def vread(request: Request) -> Answer:
+    """One version of one resource."""
+    kind, name = request.parameters["type"], request.parameters["id"]
+    return answer_of(queries.vread(read_of(request), kind, name, request.parameters["vid"]))
+
+
+@api.route("/fhir/{type}/{id}/_history", ["GET"])
+def history(request: Request) -> Answer:
+    """Every version of one resource."""
+    kind, name = request.parameters["type"], request.parameters["id"]
+    return Answer(200, queries.history(read_of(request), kind, name))
+
+
+@api.route("/fhir/{type}/{id}/{operation}", ["GET"])
+def operate(request: Request) -> Answer:
+    """The operations that a patient's record has."""
+    kind, name = request.parameters["type"], request.parameters["id"]
+    if request.parameters["operation"] == "$everything" and kind == "Patient":
+        return Answer(200, queries.everything(read_of(request), name, request.query))
+    raise NotFound("no such operation is served", "operation")
+
+
+@api.route("/fhir/{type}/{id}/{operation}", ["POST"], (FORM,))
+def operate_by_post(request: Request) -> Answer:
+    """The same operations, their parameters in a form."""
+    return operate(request)
+
+
+handler = api.handler

@@ -1,0 +1,88 @@
+"""The patient's consents: grant, change, revoke, read (ITI-108)."""
+
+from __future__ import annotations
+
+from dmp.adapters.aws import client
+from dmp.adapters.clock import SystemClock
+from dmp.adapters.dynamodb.records import DynamoRecords
+from dmp.adapters.envelope import Vault
+from dmp.edge.http import FHIR_JSON, FORM, JSON, Answer, Api, Request
+from dmp.edge.reads import answer_of as shown
+from dmp.edge.reads import not_modified, read_of
+from dmp.edge.writes import answer_of, write_of
+from dmp.fhir import json_reader
+from dmp.settings import RecordSettings
+from dmp.use_cases.access_queries import AccessQueries
+from dmp.use_cases.consent_changes import CONSENT, ConsentChanges, patient_only
+
+settings = RecordSettings.from_environment()
+vault = Vault(client("kms"), settings.record_key_arn)
+records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
+changes = ConsentChanges(records, SystemClock(), settings.fhir_base)
+queries = AccessQueries(records, records, SystemClock(), settings.fhir_base)
+api = Api("consent_changes")
+READS = (FHIR_JSON, JSON)
+
+
+@api.route("/fhir/Consent", ["POST"], READS)
+def create(request: Request) -> Answer:
+    """A new consent, in force at once when active."""
+    return answer_of(changes.create(write_of(request), json_reader.read_object(request.body)))
+
+
+@api.route("/fhir/Consent/{id}", ["PUT"], READS)
+def update(request: Request) -> Answer:
+    """The consent's next version; inactive revokes."""
+    resource = json_reader.read_object(request.body)
+    name, if_match = request.parameters["id"], request.header("if-match")
+    return answer_of(changes.update(write_of(request), name, resource, if_match))
+
+
+@api.route("/fhir/Consent/{id}", ["DELETE"])
+def revoke(request: Request) -> Answer:
+    """The consent is over."""
+    name, if_match = request.parameters["id"], request.header("if-match")
+    return answer_of(changes.revoke(write_of(request), name, if_match))
+
+
+@api.route("/fhir/Consent", ["GET"])
+def search(request: Request) -> Answer:
+    """The patient's consents."""
+    patient_only(request.authenticated())
+    return Answer(200, queries.search(read_of(request), CONSENT, request.query))
+
+
+@api.route("/fhir/Consent/_search", ["POST"], (FORM,))
+def search_by_form(request: Request) -> Answer:
+    """The same search, its parameters in the body."""
+    return search(request)
+
+
+@api.route("/fhir/Consent/{id}", ["GET"])
+def read(request: Request) -> Answer:
+    """One consent as it stands."""
+    patient_only(request.authenticated())
+    version = queries.read(read_of(request), CONSENT, request.parameters["id"])
+    return not_modified(request, version) or shown(version)
+
+
+@api.route("/fhir/Consent/{id}/_history", ["GET"])
+def history(request: Request) -> Answer:
+    """Every version of one consent."""
+    patient_only(request.authenticated())
+    return Answer(200, queries.history(read_of(request), CONSENT, request.parameters["id"]))
+
+
+@api.route("/fhir/Consent/{id}/_history/{vid}", ["GET"])
+def vread(request: Request) -> Answer:
+    """One version of one consent."""
+    patient_only(request.authenticated())
+    name, number = request.parameters["id"], request.parameters["vid"]
+    return shown(queries.vread(read_of(request), CONSENT, name, number))
+
+
+api.refuse("/fhir/Consent", ["PUT", "PATCH", "DELETE"], "conditional changes are not served")
+api.refuse("/fhir/Consent/{id}", ["PATCH"], "PATCH is not served; send the whole Consent with PUT")
+api.refuse("/fhir/Consent/{id}", ["POST"], "no such operation is served")
+api.refuse("/fhir/Consent/{id}/{operation}", ["GET", "POST"], "no such operation is served")
+handler = api.handler

@@ -1,0 +1,62 @@
+"""The journal: AuditEvents and the leaves they are made of."""
+
+from __future__ import annotations
+
+from dmp.adapters.aws import client
+from dmp.adapters.clock import SystemClock
+from dmp.adapters.dynamodb.records import DynamoRecords
+from dmp.adapters.envelope import Vault
+from dmp.adapters.log_key import public_pem
+from dmp.edge.http import FORM, JSON, Answer, Api, Request
+from dmp.settings import JournalSettings
+from dmp.use_cases.journal import Journal
+
+settings = JournalSettings.from_environment()
+vault = Vault(client("kms"), settings.record_key_arn)
+records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
+journal = Journal(records, records, SystemClock(), settings.fhir_base)
+api = Api("journal")
+READ_ONLY = "the journal is written by the server alone"
+
+
+@api.route("/fhir/AuditEvent", ["GET"])
+def search(request: Request) -> Answer:
+    """The patient's journal, newest first."""
+    caller = request.authenticated()
+    return Answer(200, journal.search(caller, request.request_id, request.query))
+
+
+@api.route("/fhir/AuditEvent/_search", ["POST"], (FORM,))
+def search_by_form(request: Request) -> Answer:
+    """The same search, its parameters in the body."""
+    return search(request)
+
+
+@api.route("/fhir/AuditEvent/{id}", ["GET"])
+def read(request: Request) -> Answer:
+    """One entry as an AuditEvent."""
+    caller = request.authenticated()
+    return Answer(200, journal.read(caller, request.request_id, request.parameters["id"]))
+
+
+@api.route("/journal/entry/{id}", ["GET"])
+def leaf(request: Request) -> Answer:
+    """One entry's exact bytes, whose hash is the log's leaf."""
+    caller = request.authenticated()
+    body = journal.leaf(caller, request.request_id, request.parameters["id"])
+    return Answer(200, body, media_type=JSON)
+
+
+@api.route("/journal/key", ["GET"])
+def key(_: Request) -> Answer:
+    """The public key that checkpoints are signed with."""
+    pem = public_pem(client("kms"), settings.log_key_arn)
+    return Answer(200, pem, media_type="application/x-pem-file")
+
+
+api.refuse("/fhir/AuditEvent", ["POST", "PUT", "PATCH", "DELETE"], READ_ONLY)
+api.refuse("/fhir/AuditEvent/{id}", ["POST", "PUT", "PATCH", "DELETE"], READ_ONLY)
+api.refuse("/fhir/AuditEvent/{id}/_history", ["GET"], "an entry has one version")
+api.refuse("/fhir/AuditEvent/{id}/_history/{vid}", ["GET"], "an entry has one version")
+api.refuse("/fhir/AuditEvent/{id}/{operation}", ["GET", "POST"], "no such operation is served")
+handler = api.handler

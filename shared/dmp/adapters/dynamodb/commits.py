@@ -1,0 +1,196 @@
+"""The one TransactWriteItems of a write, and of a read that opens an access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from dmp.adapters.compression import compress, decompress
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.opening import journal_item, notice_item
+from dmp.adapters.dynamodb.tables import GUARD, STANDING, RecordItem
+from dmp.adapters.envelope import Ring
+from dmp.domain.journal import Entry
+from dmp.domain.notices import Notice
+from dmp.domain.record import Version, encode
+from dmp.domain.refusals import TooLarge
+from dmp.use_cases.ports import Access, Door, Once, Pointer, Race, Raced, Write
+
+PART_BYTES_MAX = 350_000
+PARTS_MAX = 8
+ACCESS_S = 3600
+ONCE_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDoor(Door):
+    """A door with the keys to what is behind it."""
+
+    ring: Ring | None = None
+    segments: int = 0
+
+
+class Transaction:
+    """A TransactWrite that remembers what each of its items is about.
+
+    PynamoDB sends checks first, then puts, then updates: positions follow that order.
+    """
+
+    def __init__(self) -> None:
+        self._checks: list[tuple[Race, Condition, str]] = []
+        self._puts: list[tuple[Race, RecordItem, Condition | None]] = []
+        self._updates: list[tuple[Race, RecordItem, int, Condition]] = []
+
+    def check(self, race: Race, patient: str, condition: Condition) -> None:
+        """GUARD must satisfy the condition."""
+        self._checks.append((race, condition, patient))
+
+    def put(self, race: Race, item: RecordItem, condition: Condition | None = None) -> None:
+        """Write the item; without a condition it must be new."""
+        self._puts.append((race, item, condition))
+
+    def bump(self, patient: str, version: int, condition: Condition) -> None:
+        """Set GUARD's policy version."""
+        self._updates.append(("policy", RecordItem(patient, GUARD), version, condition))
+
+    def run(self, connection: Connection) -> None:
+        """Commit; Raced names what the failed conditions were about."""
+        try:
+            retrying(lambda: self._send(connection))
+        except ConditionsFailed as lost:
+            order: list[Race] = [c[0] for c in self._checks]
+            order += [p[0] for p in self._puts]
+            order += [u[0] for u in self._updates]
+            raise Raced(frozenset(order[i] for i in lost.failed)) from None
+
+    def _send(self, connection: Connection) -> None:
+        absent = RecordItem.pk.does_not_exist()
+        with TransactWrite(connection=connection) as transaction:
+            for _, condition, patient in self._checks:
+                transaction.condition_check(RecordItem, patient, GUARD, condition=condition)
+            for _, item, wanted in self._puts:
+                transaction.save(item, condition=absent if wanted is None else wanted)
+            for _, item, version, condition in self._updates:
+                transaction.update(item, [RecordItem.pv.set(version)], condition=condition)
+
+
+class Commits:
+    """The writing half of the port `Records`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def journal(self, door: Door, entry: Entry) -> None:
+        """One PutItem."""
+        item = journal_item(ring_of(door), entry)
+        _told(lambda: item.save(condition=RecordItem.pk.does_not_exist()), "id")
+
+    def open_access(self, door: Door, entry: Entry, access: Access, notice: Notice) -> None:
+        """J#, A# and N# together."""
+        transaction = Transaction()
+        ring = ring_of(door)
+        transaction.put("id", journal_item(ring, entry))
+        _put_access(transaction, entry, access)
+        transaction.put("id", notice_item(ring, entry, notice))
+        transaction.run(self.connection)
+
+    def commit(self, door: Door, write: Write) -> None:
+        """Commit, pointers, journal entry, access, notice, guards, and GUARD unchanged."""
+        ring, transaction = ring_of(door), Transaction()
+        holds = (RecordItem.st == "active") & (RecordItem.pv == write.policy)
+        if write.standing is None:
+            transaction.check("policy", write.patient, holds)
+        else:
+            sealed = ring.seal("record", STANDING, write.standing.to_bytes())
+            version = write.standing.version
+            standing = RecordItem(write.patient, STANDING, b=sealed, pv=version)
+            transaction.put("policy", standing, RecordItem.pv == write.policy)
+            transaction.bump(write.patient, version, holds)
+        for item in commit_items(ring, write.patient, write.commit, write.versions):
+            transaction.put("id", item)
+        for pointer in write.pointers:
+            _put_pointer(transaction, write.patient, pointer)
+        transaction.put("id", journal_item(ring, write.entry))
+        if write.access is not None:
+            _put_access(transaction, write.entry, write.access)
+        if write.notice is not None:
+            transaction.put("id", notice_item(ring, write.entry, write.notice))
+        if write.once is not None:
+            _put_once(transaction, ring, write.patient, write.once)
+        transaction.run(self.connection)
+
+    def used(self, door: Door, key: str) -> tuple[str, bytes] | None:
+        """One consistent GetItem of an I# item."""
+        ring = ring_of(door)
+        name = f"I#{ring.token(key)}"
+        found = available(lambda: list(
+            RecordItem.query(door.patient, RecordItem.sk == name, consistent_read=True)
+        ))  # fmt: skip
+        if not found or found[0].b is None:
+            return None
+        digest, _, answer = decompress(ring.open("record", name, found[0].b)).partition(b"\0")
+        return digest.decode(), answer
+
+
+def commit_items(
+    ring: Ring, patient: str, commit: str, versions: Sequence[Version]
+) -> list[RecordItem]:
+    """The 1..8 items of a commit; TooLarge before anything is written."""
+    sealed = ring.seal("record", commit, compress(encode(versions)))
+    parts = [sealed[i : i + PART_BYTES_MAX] for i in range(0, len(sealed), PART_BYTES_MAX)]
+    if len(parts) > PARTS_MAX:
+        raise TooLarge(f"sealed, the content is over {PARTS_MAX * PART_BYTES_MAX} bytes")
+    first = RecordItem(patient, f"K#{commit}", b=parts[0], n=len(parts))
+    rest = [RecordItem(patient, f"K#{commit}#{i}", b=p) for i, p in enumerate(parts[1:], 1)]
+    return [first, *rest]
+
+
+def ring_of(door: Door) -> Ring:
+    """The keys that came with the door."""
+    if not isinstance(door, OpenDoor) or door.ring is None:
+        raise TypeError("a door of another adapter")
+    return door.ring
+
+
+def _put_pointer(transaction: Transaction, patient: str, pointer: Pointer) -> None:
+    item = RecordItem(
+        patient,
+        f"U#{pointer.type}#{pointer.id}",
+        v=pointer.version,
+        cs=list(pointer.commits),
+        own=pointer.own or None,
+    )
+    first = pointer.version == (1 if pointer.own else 2)
+    transaction.put("pointer", item, None if first else RecordItem.v == pointer.version - 1)
+
+
+def _put_access(transaction: Transaction, entry: Entry, access: Access) -> None:
+    """Open it unless one is open: expiry is a condition, TTL only cleans up."""
+    begins = access.until - ACCESS_S
+    item = RecordItem(
+        entry.patient,
+        f"A#{access.key}",
+        until=access.until,
+        entry=entry.entry,
+        ttl=access.until + ONCE_S,
+    )
+    ended = RecordItem.pk.does_not_exist() | (RecordItem.until <= begins)
+    transaction.put("access", item, ended)
+
+
+def _put_once(transaction: Transaction, ring: Ring, patient: str, once: Once) -> None:
+    name = f"I#{ring.token(once.key)}"
+    sealed = ring.seal("record", name, compress(once.digest.encode() + b"\0" + once.answer))
+    over = RecordItem.pk.does_not_exist() | (RecordItem.ttl <= once.until - ONCE_S)
+    transaction.put("once", RecordItem(patient, name, b=sealed, ttl=once.until), over)
+
+
+def _told(call: Callable[[], object], race: Race) -> None:
+    try:
+        available(call)
+    except ConditionsFailed:
+        raise Raced(frozenset({race})) from None

@@ -1,0 +1,235 @@
+"""From what a client sent to versions of resources: names, ids, references, who may change what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dmp.domain.access import Permit
+from dmp.domain.caller import Caller
+from dmp.domain.identifiers import ResourceId, base32hex, resource_id
+from dmp.domain.instants import instant
+from dmp.domain.record import PATIENT, Version
+from dmp.domain.refusals import (
+    BadParameter,
+    Invalid,
+    Issue,
+    NoPermit,
+    NotAuthor,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+)
+from dmp.fhir import compartment, json_reader
+from dmp.use_cases.gate import NO_PERMIT, Visit
+from dmp.use_cases.ports import Clock, Pointer
+
+RESOURCE_BYTES_MAX = 1024 * 1024
+Kind = Literal["create", "update", "delete"]
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"\Z')
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing to do. `path` is where it stands in the request; `names` what others call it."""
+
+    kind: Kind
+    type: str
+    path: str
+    resource: Mapping[str, Any] | None = None
+    id: ResourceId | None = None
+    if_match: str | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a change: the new version, and the pointer that moves with it.
+
+    `version` is None when a deletion found nothing left to delete.
+    """
+
+    change: Change
+    version: Version | None
+    pointer: Pointer | None = None
+
+
+def target(resource_type: str, text: str, caller: Caller, path: str) -> ResourceId:
+    """The id of an update or deletion; 422 when no client of that prefix may bring it."""
+    parsed = resource_id(text)
+    if parsed is None or parsed.text == parsed.patient:
+        expected = f"an id is <patient>.{caller.prefix or '<prefix>'}-<own part>, or one we gave"
+        raise Invalid(expected, f"{path}.id")
+    if parsed.prefix is not None and parsed.prefix != caller.prefix:
+        text = f"a client's own ids begin with its registered prefix, {caller.prefix or 'none'}"
+        raise Invalid(text, f"{path}.id")
+    return parsed
+
+
+def patient_of(changes: Sequence[Change], caller: Caller) -> str:
+    """The one record that every change belongs to; 422 when they name several or none."""
+    named: set[str] = {change.id.patient for change in changes if change.id}
+    issues = []
+    for change in changes:
+        if change.resource is None:
+            continue
+        found = compartment.patients(frozenset(compartment.references(change.resource)))
+        named |= found
+        if not found and compartment.needs_patient(change.type):
+            text = "the resource must refer to its patient as Patient/<id>"
+            issues.append(Issue(text, change.path, "required"))
+    if issues:
+        raise Invalid(issues)
+    if caller.kind == "patient" and not named:
+        return caller.patient or ""
+    if len(named) != 1:
+        raise Invalid("a request is about exactly one patient, named Patient/<id>", "subject")
+    return named.pop()
+
+
+def etag_of(text: str | None) -> int | None:
+    """The version that If-Match names."""
+    if text is None:
+        return None
+    match = _ETAG.match(text.strip())
+    if match is None:
+        raise BadParameter('If-Match must be a version in the form W/"1"', "If-Match")
+    return int(match[1])
+
+
+class Workshop:
+    """Makes versions under one commit id; every id it gives is new within the commit."""
+
+    def __init__(self, visit: Visit, commit: str, at_ms: int, clock: Clock) -> None:
+        self._visit = visit
+        self._commit = commit
+        self._at = instant(at_ms)
+        self._clock = clock
+        self._suffixes: set[str] = set()
+        caller = visit.ask.caller
+        self._author = PATIENT if caller.kind == "patient" else caller.organization or ""
+
+    def ids(self, changes: Sequence[Change]) -> list[ResourceId]:
+        """The id of each change, in order: its own, or a new one."""
+        return [change.id or self._new_id() for change in changes]
+
+    def _new_id(self) -> ResourceId:
+        while (suffix := base32hex(self._clock.random_bits(20), 4)) in self._suffixes:
+            pass
+        self._suffixes.add(suffix)
+        patient = self._visit.ask.patient
+        return ResourceId(f"{patient}.{self._commit}.{suffix}", patient, self._commit, None)
+
+    def make(
+        self, change: Change, name: ResourceId, resource: Mapping[str, Any] | None, held: Held
+    ) -> Made:
+        """The change's version, if the caller may make it on what the record holds now."""
+        if change.kind == "create":
+            return Made(change, self._permitted(self._version(change, name, resource, None)))
+        before = held.current(change.type, name)
+        if before is None and name.commit:
+            raise NotFound("there is no such resource", f"{change.path}.id")
+        self._may_change(before, change)
+        if change.kind == "delete" and (before is None or before.deleted):
+            return Made(change, None)
+        version = self._permitted(self._version(change, name, resource, before))
+        return Made(change, version, held.next_pointer(change.type, name, self._commit))
+
+    def _may_change(self, before: Version | None, change: Change) -> None:
+        wanted = etag_of(change.if_match)
+        if before is not None and before.origin != self._author:
+            if not self._visit.sees(before.item):
+                raise NotFound("there is no such resource", f"{change.path}.id")
+            raise NotAuthor("only the organisation that wrote version 1 may change it", change.path)
+        if wanted is not None and (before is None or before.version != wanted):
+            raise PreconditionFailed("If-Match does not name the current version", change.path)
+
+    def _permitted(self, version: Version) -> Version:
+        if not isinstance(self._visit.decides(version.item), Permit):
+            raise NoPermit(NO_PERMIT)
+        return version
+
+    def _version(
+        self,
+        change: Change,
+        name: ResourceId,
+        resource: Mapping[str, Any] | None,
+        before: Version | None,
+    ) -> Version:
+        number = before.version + 1 if before else 1
+        made = Version(
+            type=change.type,
+            id=name.text,
+            version=number,
+            at=self._at,
+            commit=self._commit,
+            author=self._author,
+            origin=before.origin if before else self._author,
+        )
+        if resource is None:
+            kept = before or made
+            return replace(
+                made, deleted=True, labels=kept.labels, encounter=kept.encounter, date=kept.date,
+                categories=kept.categories, references=kept.references,
+            )  # fmt: skip
+        labels = set(compartment.labels(resource)) | set(before.labels if before else ())
+        body = json_reader.write(stamped(resource, name.text, number, self._at))
+        if len(body) > RESOURCE_BYTES_MAX:
+            raise TooLarge(f"a resource is at most {RESOURCE_BYTES_MAX} bytes", change.path)
+        return replace(
+            made,
+            body=body,
+            date=compartment.clinical_date(resource),
+            encounter=compartment.encounter(resource),
+            labels=tuple(sorted(labels)),  # a label once set is never taken off by a sender
+            categories=compartment.categories(resource),
+            references=tuple(sorted(set(compartment.references(resource)))),
+        )
+
+
+class Held:
+    """What the record holds of the ids that a request changes."""
+
+    def __init__(
+        self, pointers: Mapping[str, Pointer], commits: Mapping[str, Sequence[Version]]
+    ) -> None:
+        self._pointers = pointers
+        self._commits = commits
+
+    def current(self, resource_type: str, name: ResourceId) -> Version | None:
+        """The newest version, deleted or not; None when the id was never used for the type."""
+        commit = newest_commit(self._pointers.get(name.text), name)
+        if commit is None:
+            return None
+        return find(self._commits.get(commit, ()), resource_type, name.text)
+
+    def next_pointer(self, resource_type: str, name: ResourceId, commit: str) -> Pointer:
+        """The pointer after one more version, in `commit`."""
+        held = self._pointers.get(name.text)
+        if held is None:
+            own = name.commit is None
+            return Pointer(resource_type, name.text, 1 if own else 2, (commit,), own)
+        return replace(held, version=held.version + 1, commits=(*held.commits, commit))
+
+
+def newest_commit(pointer: Pointer | None, name: ResourceId) -> str | None:
+    """The commit that holds the newest version of an id."""
+    return pointer.commits[-1] if pointer else name.commit
+
+
+def find(versions: Iterable[Version], resource_type: str, name: str) -> Version | None:
+    """The version of that resource in a commit."""
+    return next((v for v in versions if v.id == name and v.type == resource_type), None)
+
+
+def stamped(resource: Mapping[str, Any], name: str, version: int, at: str) -> dict[str, Any]:
+    """The resource as it is kept: our id, and our version and time in `meta`."""
+    meta = {
+        **{k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated")},
+        "versionId": str(version),
+        "lastUpdated": at,
+    }  # fmt: skip
+    first = {"resourceType": resource["resourceType"], "id": name, "meta": meta}
+    return {**first, **{k: v for k, v in resource.items() if k not in first}}

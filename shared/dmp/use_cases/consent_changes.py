@@ -1,0 +1,146 @@
+"""The patient's consents: each change is a version in the record and the next standing, at once.
+
+The transaction that holds the Consent's version replaces STANDING and moves GUARD, so a revocation
+is in force for every request that looks at GUARD after its acknowledgement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dmp.domain.caller import Caller
+from dmp.domain.consent import Standing
+from dmp.domain.identifiers import ResourceId, commit_id, resource_id
+from dmp.domain.instants import http_date
+from dmp.domain.record import Version
+from dmp.domain.refusals import Forbidden, Invalid, NotFound, PreconditionFailed, Unavailable
+from dmp.fhir.consent import compile_consent
+from dmp.fhir.validator import validate
+from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
+from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
+from dmp.use_cases.ports import Clock, Raced, Records, Write
+from dmp.use_cases.record_writes import Request, Written
+
+CONSENT = "Consent"
+
+
+class ConsentChanges:
+    """Create, update and delete of Consent, by the patient alone."""
+
+    def __init__(self, records: Records, clock: Clock, base: str) -> None:
+        self._records = records
+        self._clock = clock
+        self._base = base
+        self._gate = Gate(records, clock)
+
+    def create(self, request: Request, resource: dict[str, Any]) -> Written:
+        """`POST /fhir/Consent`: 201; in force at once when its status is active."""
+        patient_only(request.caller)
+        request.caller.require_scope(CONSENT, "create")
+        _check(resource)
+        return self._change(request, Change("create", CONSENT, CONSENT, resource))
+
+    def update(
+        self, request: Request, text: str, resource: dict[str, Any], if_match: str | None
+    ) -> Written:
+        """`PUT /fhir/Consent/{id}`; `status: inactive` revokes."""
+        patient_only(request.caller)
+        request.caller.require_scope(CONSENT, "update")
+        _check(resource)
+        if resource.get("id") != text:
+            raise Invalid("the resource's id must be the one in the URL", "Consent.id")
+        name = _named(request, text)
+        return self._change(request, Change("update", CONSENT, CONSENT, resource, name, if_match))
+
+    def revoke(self, request: Request, text: str, if_match: str | None) -> Written:
+        """`DELETE /fhir/Consent/{id}`: 204, also when it was revoked so before."""
+        patient_only(request.caller)
+        request.caller.require_scope(CONSENT, "delete")
+        name = _named(request, text)
+        return self._change(request, Change("delete", CONSENT, CONSENT, None, name, if_match))
+
+    def _change(self, request: Request, change: Change) -> Written:
+        patient = patient_of([change], request.caller)
+        if patient != request.caller.patient:
+            raise NotFound("there is no such record for this token")
+        wanted = [(CONSENT, change.id)] if change.id else []
+        ask = Ask(
+            request.caller, patient, "write", "consent", request.query, request.request, wanted
+        )
+        for _ in range(TRIES_MAX):
+            visit = self._gate.enter(ask)
+            try:
+                return self._commit(visit, change)
+            except Raced as raced:
+                if "pointer" in raced.races and change.if_match:
+                    text = "another writer changed it first"
+                    raise PreconditionFailed(text, "If-Match") from None
+        raise Unavailable("other writers kept winning")
+
+    def _commit(self, visit: Visit, change: Change) -> Written:
+        at_ms = self._clock.now_ms()
+        commit = commit_id(at_ms, self._clock.random_bits(35))
+        workshop = Workshop(visit, commit, at_ms, self._clock)
+        (name,) = workshop.ids([change])
+        made = workshop.make(change, name, change.resource, self._held(visit, change))
+        version = made.version
+        if version is None:
+            return Written(204, {}, b"")
+        entry = replace(self._gate.entry(visit, "permit", visit.rule), what=(version.name,))
+        self._records.commit(
+            visit.door,
+            Write(
+                patient=visit.ask.patient,
+                commit=commit,
+                versions=[version],
+                entry=entry,
+                policy=visit.standing.version,
+                pointers=[made.pointer] if made.pointer else [],
+                standing=_next(visit.standing, change, version),
+            ),
+        )
+        return _written(version, at_ms, self._base)
+
+    def _held(self, visit: Visit, change: Change) -> Held:
+        if change.id is None:
+            return Held({}, {})
+        commit = newest_commit(visit.door.pointers.get(change.id.text), change.id)
+        commits = self._records.versions(visit.door, [commit]) if commit else {}
+        return Held(visit.door.pointers, commits)
+
+
+def _next(standing: Standing, change: Change, version: Version) -> Standing:
+    if change.resource is None:
+        return standing.with_consent(version.id, ())
+    provisions = compile_consent(change.resource, version.id, version.at)
+    return standing.with_consent(version.id, provisions)
+
+
+def _written(version: Version, at_ms: int, base: str) -> Written:
+    if version.deleted:
+        return Written(204, {}, b"")
+    headers = {"Location": f"{base}/{version.name}", "ETag": f'W/"{version.version}"'}
+    headers["Last-Modified"] = http_date(at_ms)
+    return Written(201 if version.version == 1 else 200, headers, version.body)
+
+
+def patient_only(caller: Caller) -> None:
+    """Refuse any caller but a patient."""
+    if caller.kind != "patient":
+        raise Forbidden("only the patient changes or reads their consents")
+
+
+def _named(request: Request, text: str) -> ResourceId:
+    name = resource_id(text)
+    if name is None or name.commit is None or name.patient != request.caller.patient:
+        raise NotFound("there is no such resource", "id")
+    return name
+
+
+def _check(resource: dict[str, Any]) -> None:
+    if resource.get("resourceType") != CONSENT:
+        raise Invalid("a Consent is expected", "resourceType")
+    if issues := validate(resource):
+        raise Invalid(issues)
+    compile_consent(resource, "", "")

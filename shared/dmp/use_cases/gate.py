@@ -1,0 +1,203 @@
+"""The way into a record, the same for every door: who asks is live, may enter, and is journalled.
+
+A payload leaves only after its journal entry is durable and GUARD still shows the policy version
+it was decided on; if that moved, the request is decided again (DESIGN section 5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from dmp.domain.access import Asking, Decision, Item, Permit, decide, may_enter
+from dmp.domain.caller import Caller
+from dmp.domain.consent import Direction, Standing
+from dmp.domain.identifiers import ResourceId, commit_id
+from dmp.domain.instants import instant
+from dmp.domain.journal import Action, Entry, Outcome, disclosure, who_of
+from dmp.domain.notices import Notice, reference_of
+from dmp.domain.refusals import NoPermit, Refusal, Unavailable
+from dmp.use_cases.ports import Access, Clock, Door, Raced, Records
+
+T = TypeVar("T")
+TRIES_MAX = 3
+ACCESS_S = 3600
+ONCE_S = 86_400
+NO_PERMIT = "no consent in force permits this; the same is said of a record that does not exist"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request on one record: what the journal will say of it.
+
+    `query` is the request as it came (sealed with the entry), `request` its id.
+    """
+
+    caller: Caller
+    patient: str
+    direction: Direction
+    action: Action
+    query: str
+    request: str
+    wanted: Sequence[tuple[str, ResourceId]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An Ask that was let in: what stands behind the door, and as whom the asker is seen."""
+
+    ask: Ask
+    door: Door
+    asking: Asking
+    now_ms: int
+    rule: str
+    access_key: str
+
+    def decides(self, item: Item) -> Decision:
+        """The one decision, on this visit's standing."""
+        return decide(self.asking, self.door.standing, item)
+
+    def sees(self, item: Item) -> bool:
+        """Whether the item may be read; a writer is asked as a reader too."""
+        reading = replace(self.asking, direction="read")
+        return isinstance(decide(reading, self.door.standing, item), Permit)
+
+    @property
+    def standing(self) -> Standing:
+        """What the visit's decisions are taken on."""
+        return self.door.standing
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """What a read would answer: `names` are the versions that leave; a Refusal is an answer too."""
+
+    answer: T | Refusal
+    names: Sequence[str] = ()
+    newest: str = ""
+
+
+class Gate:
+    """Enters records and keeps the order of entry, guard and payload."""
+
+    def __init__(self, records: Records, clock: Clock) -> None:
+        self._records = records
+        self._clock = clock
+
+    def enter(self, ask: Ask) -> Visit:
+        """Refuses, and journals the refusal, unless somebody live may enter."""
+        now_ms = self._clock.now_ms()
+        now = instant(now_ms)
+        key = access_key(ask.caller, ask.patient)
+        door = self._records.enter(ask.patient, ask.caller, ask.wanted, key)
+        rows = door.rows if isinstance(door, Door) else door
+        ask.caller.require_live(rows, now_ms // 1000, now[:10])
+        if not isinstance(door, Door) or not door.active:
+            raise NoPermit(NO_PERMIT)
+        asking = asking_of(ask.caller, ask.direction, now)
+        decision = may_enter(asking, door.standing)
+        visit = Visit(ask, door, asking, now_ms, decision.rule, key)
+        if not isinstance(decision, Permit):
+            self.refuse(visit, decision.rule)
+        return visit
+
+    def refuse(self, visit: Visit, rule: str) -> None:
+        """Journal the refusal, then raise it."""
+        self._records.journal(visit.door, self.entry(visit, "refuse", rule))
+        raise NoPermit(NO_PERMIT)
+
+    def read(self, ask: Ask, work: Callable[[Visit], Reading[T]]) -> T:
+        """What `work` reads, once its entry is durable and the policy has not moved since."""
+        for _ in range(TRIES_MAX):
+            visit = self.enter(ask)
+            reading = work(visit)
+            names, digest = disclosure(reading.names, reading.newest, visit.standing.version)
+            refused = isinstance(reading.answer, Refusal)
+            outcome: Outcome = "refuse" if refused else "permit"
+            entry = self.entry(visit, outcome, "not-found" if refused else visit.rule)
+            entry = replace(entry, what=names, disclosed=digest)
+            self.append(visit, entry)
+            if self._records.policy(ask.patient) == visit.standing.version:
+                if isinstance(reading.answer, Refusal):
+                    raise reading.answer
+                return reading.answer
+            withheld = self.entry(visit, "withheld", "policy-moved")
+            self._records.journal(visit.door, withheld)
+        raise Unavailable("the policy kept moving")
+
+    def note(self, ask: Ask, door: Door, rule: str, now_ms: int) -> None:
+        """Journal what needs no permit of the patient's: it discloses nothing of the record."""
+        asking = asking_of(ask.caller, ask.direction, instant(now_ms))
+        visit = Visit(ask, door, asking, now_ms, rule, "")
+        self._records.journal(door, self.entry(visit, "permit", rule))
+
+    def entry(self, visit: Visit, outcome: Outcome, rule: str) -> Entry:
+        """A journal entry of the visit, under a fresh id."""
+        ask, clock = visit.ask, self._clock
+        name = commit_id(clock.now_ms(), clock.random_bits(35))
+        return Entry(
+            id=f"{ask.patient}.{name}",
+            at=instant(clock.now_ms()),
+            action=ask.action,
+            outcome=outcome,
+            rule=rule,
+            who=who_of(ask.caller),
+            purpose=ask.caller.purpose,
+            salt=f"{clock.random_bits(128):032x}",
+            request=ask.request,
+            client=ask.caller.client_id,
+            query=ask.query,
+        )
+
+    def append(self, visit: Visit, entry: Entry) -> None:
+        """Make the entry durable; the first query of an access opens it and owes its notice."""
+        access, notice = opening(visit, entry)
+        if access is None or notice is None:
+            self._records.journal(visit.door, entry)
+            return
+        try:
+            self._records.open_access(visit.door, entry, access, notice)
+        except Raced as raced:
+            if "access" not in raced.races:
+                raise Unavailable("an id was taken") from None
+            self._records.journal(visit.door, entry)
+
+
+def opening(visit: Visit, entry: Entry) -> tuple[Access | None, Notice | None]:
+    """The access that this entry opens and the notice it owes; nothing for the patient's own."""
+    caller, now = visit.ask.caller, visit.now_ms // 1000
+    if caller.kind == "patient" or visit.door.access_until > now:
+        return None, None
+    notice = Notice(
+        kind="break-glass" if caller.purpose == "BTG" else "access",
+        at=entry.at,
+        reference=reference_of(entry.entry),
+        due=now,
+        practitioner=caller.practitioner_name,
+        organization=caller.organization_name,
+        purpose=caller.purpose,
+    )
+    return Access(visit.access_key, now + ACCESS_S), notice
+
+
+def access_key(caller: Caller, patient: str) -> str:
+    """One practitioner, organisation, patient and purpose; empty for the patient's own."""
+    if caller.kind == "patient":
+        return ""
+    text = "|".join((patient, caller.practitioner or "", caller.organization or "", caller.purpose))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def asking_of(caller: Caller, direction: Direction, now: str) -> Asking:
+    """The caller as `decide` sees them: INPE and FHIR ids name the same practitioner."""
+    return Asking(
+        direction=direction,
+        purpose=caller.purpose,
+        now=now,
+        patient=caller.patient if caller.kind == "patient" else None,
+        practitioner=frozenset(x for x in (caller.practitioner, caller.practitioner_id) if x),
+        organization=frozenset(x for x in (caller.organization, caller.organization_id) if x),
+        role=caller.role or "",
+    )

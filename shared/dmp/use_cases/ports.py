@@ -1,0 +1,154 @@
+"""What the use cases need from outside. Each docstring is the contract that an adapter keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from dmp.domain.caller import Caller
+from dmp.domain.consent import Standing
+from dmp.domain.identifiers import ResourceId
+from dmp.domain.journal import Entry
+from dmp.domain.notices import Notice
+from dmp.domain.record import State, Version
+
+Race = Literal["policy", "pointer", "access", "once", "id"]
+
+
+class Raced(Exception):
+    """A transaction met another writer and left nothing; `races` say over which items."""
+
+    def __init__(self, races: frozenset[Race]) -> None:
+        super().__init__("raced")
+        self.races = races
+
+
+class Clock(Protocol):
+    """Time and chance; the tests' are settable and seeded."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+
+    def random_bits(self, bits: int) -> int:
+        """That many unpredictable bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Where the versions of one resource are: `commits` of versions 2..n, or 1..n if `own`."""
+
+    type: str
+    id: str
+    version: int
+    commits: tuple[str, ...]
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What one consistent batch told about a record and its caller.
+
+    `standing` is what the decision is taken on; its version is the policy version to hold.
+    `rows` are the caller's registry rows; `pointers` and `commits` those of the ids asked for.
+    """
+
+    patient: str
+    active: bool
+    standing: Standing
+    rows: Mapping[str, Mapping[str, object]]
+    access_until: int = 0
+    upto: str = ""
+    pointers: Mapping[str, Pointer] = field(default_factory=dict)
+    commits: Mapping[str, Sequence[Version]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An access to open: one practitioner, organisation, patient and purpose for one hour."""
+
+    key: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A one-use guard, with the digest of what used it and the answer to give again."""
+
+    key: str
+    digest: str
+    answer: bytes
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One commit and all that stands or falls with it.
+
+    `policy` is the version that GUARD must still show; `standing` replaces what is in force.
+    """
+
+    patient: str
+    commit: str
+    versions: Sequence[Version]
+    entry: Entry
+    policy: int
+    pointers: Sequence[Pointer] = ()
+    access: Access | None = None
+    notice: Notice | None = None
+    once: Once | None = None
+    standing: Standing | None = None
+
+
+class Records(Protocol):
+    """The table of records, opened and sealed on the way. Raises Unavailable; never half writes."""
+
+    def enter(
+        self,
+        patient: str,
+        caller: Caller,
+        wanted: Sequence[tuple[str, ResourceId]] = (),
+        access: str = "",
+    ) -> Door | Mapping[str, Mapping[str, object]]:
+        """One consistent batch. Only the caller's rows when no such record exists."""
+
+    def versions(self, door: Door, commits: Sequence[str]) -> Mapping[str, Sequence[Version]]:
+        """Every version of those commits, by commit; absent ones are left out."""
+
+    def state(self, door: Door, until: str = "") -> State:
+        """The record as of the query: segments and every later commit, consistently read.
+
+        `until`, a commit id, leaves out what was committed after it.
+        """
+
+    def journal(self, door: Door, entry: Entry) -> None:
+        """Durable when it returns."""
+
+    def open_access(self, door: Door, entry: Entry, access: Access, notice: Notice) -> None:
+        """Entry, access and notice in one transaction; Raced on `access` when it is open."""
+
+    def policy(self, patient: str) -> int | None:
+        """The policy version now, consistently read; None when the record is not active."""
+
+    def commit(self, door: Door, write: Write) -> None:
+        """One transaction; Raced tells over what another writer won."""
+
+    def used(self, door: Door, key: str) -> tuple[str, bytes] | None:
+        """Digest and answer of a one-use guard, or None."""
+
+
+class Paging(Protocol):
+    """Seals what a page link carries, so that only this record's keys open it."""
+
+    def seal_page(self, door: Door, plaintext: bytes) -> bytes:
+        """The token of a link."""
+
+    def open_page(self, door: Door, token: bytes) -> bytes:
+        """The inverse; Unavailable when it was not sealed here."""
+
+
+class Directory(Protocol):
+    """Practitioners, organisations, locations: public, and shared by every record."""
+
+    def references(self, criteria: Sequence[str]) -> Mapping[str, str]:
+        """`Type/id` for each `Type?identifier=system|value` that is known."""
