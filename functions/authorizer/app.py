@@ -22,6 +22,7 @@ def _authorize(event: dict[str, Any], _: object) -> dict[str, object]:
     except Unauthenticated:
         count("Unauthorized")
         raise Exception("Unauthorized") from None  # noqa: TRY002  # the text that makes it a 401
+    count("Authorized")
     return allowed(event, caller)
 
 

@@ -25,7 +25,7 @@ from tests import oauth
 NOW = int(time.time())
 P256 = ECKey.generate_key("P-256", {"kid": "p256"})
 with warnings.catch_warnings(action="ignore"):
-    SMALL = RSAKey.import_key(rsa.generate_private_key(65537, 1024), {"kid": "small"})
+    SMALL = RSAKey.import_key(rsa.generate_private_key(65537, 1024), {"kid": "small"})  # noqa: S505
 STRANGER = ECKey.generate_key("P-384", {"kid": "ec-1"})
 ASSERTIONS = ClientAssertions(oauth.TOKEN_URL)
 CLIENT = oauth.client_of(jwks=oauth.jwks_of(oauth.RSA, oauth.EC, P256, SMALL))
@@ -63,7 +63,9 @@ def unsigned(alg: str = "none") -> str:
 def by_hmac(secret: bytes, alg: str = "HS256") -> str:
     header = b64(json.dumps({"alg": alg, "kid": "rsa-1", "typ": "JWT"}).encode())
     signing_input = f"{header}.{b64(json.dumps(good()).encode())}"
-    return f"{signing_input}.{b64(hmac.new(secret, signing_input.encode(), hashlib.sha256).digest())}"
+    return (
+        f"{signing_input}.{b64(hmac.new(secret, signing_input.encode(), hashlib.sha256).digest())}"
+    )
 
 
 def public_pem() -> bytes:
@@ -72,7 +74,7 @@ def public_pem() -> bytes:
 
 
 def tampered() -> str:
-    header, claims, signature = oauth.signed(good()).split(".")
+    header, _, signature = oauth.signed(good()).split(".")
     return f"{header}.{b64(json.dumps(good(jti='other')).encode())}.{signature}"
 
 
