@@ -1,0 +1,243 @@
+"""Searches: values, modifiers, prefixes, order, and what is refused by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dmp.domain.refusals import BadParameter
+from dmp.fhir.search import Reading, matches, parse, patients_named
+from dmp.fhir.search_order import ordered
+
+Json = dict[str, Any]
+LOINC = "http://loinc.org"
+OBSERVATION: Json = {
+    "resourceType": "Observation",
+    "id": "o1",
+    "meta": {
+        "lastUpdated": "2026-02-03T10:00:00.123Z",
+        "tag": [{"system": "urn:t", "code": "x"}],
+        "profile": ["http://example.org/p"],
+    },
+    "status": "final",
+    "identifier": [
+        {
+            "system": "urn:lab",
+            "value": "A|1,2",
+            "type": {"coding": [{"system": "urn:k", "code": "ACSN"}], "text": "Numéro"},
+        }
+    ],
+    "category": [{"coding": [{"system": "urn:c", "code": "vital-signs"}, {"code": "local"}]}],
+    "code": {"coding": [{"system": LOINC, "code": "8302-2", "display": "Taille"}], "text": "Corps"},
+    "subject": {
+        "reference": "Patient/p1",
+        "identifier": {"system": "urn:ma:cin", "value": "AB1"},
+    },
+    "encounter": {"reference": "https://dmp.example/fhir/Encounter/e1/_history/3"},
+    "performer": [{"reference": "http://other.example/fhir/Practitioner/d1"}],
+    "effectivePeriod": {"start": "2015-03-01", "end": "2015-03-31"},
+    "valueQuantity": {
+        "value": Decimal("172.50"),
+        "unit": "centimètre",
+        "system": "http://unitsofmeasure.org",
+        "code": "cm",
+    },
+}
+PATIENT: Json = {
+    "resourceType": "Patient",
+    "id": "p1",
+    "active": True,
+    "name": [{"family": "Benjelloun", "given": ["Amélie", "Zineb"]}, {"text": "أمينة"}],
+    "address": [{"line": ["12 rue d'Agadir"], "city": "Fès"}],
+    "telecom": [{"system": "phone", "value": "+212600000001"}, {"system": "email", "value": "a@b"}],
+    "birthDate": "1980-05",
+    "generalPractitioner": [{"reference": "Practitioner/d1"}],
+}
+BASE = Reading(base="https://dmp.example/fhir", now=datetime(2026, 1, 1, tzinfo=UTC))
+
+TRUE = [
+    "_id=o1", "_id=x,o1", "_lastUpdated=2026-02-03", "_tag=urn:t|x", "_profile=http://example.org/p",
+    "status=final", "status=http://hl7.org/fhir/observation-status|final", "status:not=amended",
+    "identifier=urn:lab|A\\|1\\,2", "identifier=A\\|1\\,2", "identifier=urn:lab|",
+    "identifier:of-type=urn:k|ACSN|A\\|1\\,2", "identifier:text=numero",
+    "category=vital-signs", "category=urn:c|vital-signs", "category=|local", "category=none,local",
+    "code=http://loinc.org|8302-2", "code=8302-2", "code:text=taille", "code:text=CORPS",
+    "subject=Patient/p1", "subject=p1", "subject:Patient=p1", "patient=p1", "patient=Patient/p1",
+    "patient=https://dmp.example/fhir/Patient/p1", "subject:identifier=urn:ma:cin|AB1",
+    "encounter=e1", "encounter=Encounter/e1", "encounter=https://dmp.example/fhir/Encounter/e1",
+    "performer=http://other.example/fhir/Practitioner/d1",
+    "date=2015-03", "date=2015", "date=ge2015-03-15", "date=le2015-03-15", "date=gt2015-03-01",
+    "date=lt2015-03-31", "date=ne2015-03-01", "date=sa2015-02-28", "date=eb2015-04-01",
+    "date=ap2015-03-10", "date=ap2015-06", "date=2015-02,2015-03",
+    "value-quantity=172.5", "value-quantity=172.50", "value-quantity=173", "value-quantity=1.7e2",
+    "value-quantity=gt172", "value-quantity=le172.50||cm", "value-quantity=ap170",
+    "value-quantity=172.5|http://unitsofmeasure.org|cm", "value-quantity=172.5||centimètre",
+    "value-quantity=ne180", "component-code:missing=true", "status:missing=false",
+]  # fmt: skip
+FALSE = [
+    "_id=o2", "_id=O1", "_lastUpdated=2026-02-04", "_tag=urn:t|y", "_profile=http://example.org/P",
+    "status=fin", "status=urn:x|final", "status=|final", "status:not=final", "status:not=x,final",
+    "identifier=urn:x|A\\|1\\,2", "identifier=A", "identifier:of-type=urn:k|MR|A\\|1\\,2",
+    "category=|vital-signs", "category=urn:c|local", "code=LOINC|8302-2", "code:text=stature",
+    "subject=Patient/p2", "subject=Group/p1", "subject:Group=p1", "patient=p2",
+    "patient=https://other.example/fhir/Patient/p1", "subject:identifier=AB2",
+    "performer=Practitioner/d1", "performer=d1",
+    "date=2015-03-15", "date=2014", "date=gt2015-03-31", "date=lt2015-03-01", "date=sa2015-03-01",
+    "date=eb2015-03-31", "date=ne2015", "date=ap2026",
+    "value-quantity=172", "value-quantity=172.51", "value-quantity=gt172.5", "value-quantity=180",
+    "value-quantity=172.5||kg", "value-quantity=172.5|urn:x|cm", "value-quantity=ne172.5",
+    "component-code:missing=false", "status:missing=true",
+]  # fmt: skip
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (p.partition("=") for p in query.split("&"))]
+
+
+@pytest.mark.parametrize("query", TRUE)
+def test_found(query: str) -> None:
+    assert matches(parse("Observation", _pairs(query), BASE), OBSERVATION)
+
+
+@pytest.mark.parametrize("query", FALSE)
+def test_not_found(query: str) -> None:
+    assert not matches(parse("Observation", _pairs(query), BASE), OBSERVATION)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("name=benj", True), ("name=BENJELLOUN", True), ("name=amelie", True), ("name=line", False),
+        ("name:contains=MELI", True), ("name:exact=Amélie", True), ("name:exact=Amelie", False),
+        ("family=zineb", False), ("given=zineb", True), ("name=أمينة", True),
+        ("address=12 rue", True), ("address-city=fes", True), ("address-city=rabat", False),
+        ("phone=+212600000001", True), ("email=+212600000001", False), ("telecom=a@b", True),
+        ("birthdate=1980-05", True), ("birthdate=1980", True), ("birthdate=1980-05-10", False),
+        ("birthdate=lt1980-06", True), ("active=true", True), ("active=false", False),
+        ("deceased=false", True), ("deceased=true", False), ("general-practitioner=d1", True),
+        ("gender:missing=true", True), ("gender:not=male", True),
+    ],
+)  # fmt: skip
+def test_patient_searches(query: str, expected: bool) -> None:
+    assert matches(parse("Patient", _pairs(query)), PATIENT) is expected
+
+
+def test_every_criterion_must_hold_and_the_type_too() -> None:
+    query = parse("Observation", _pairs("status=final&code=8302-2&date=ge2015&date=lt2016"))
+    assert matches(query, OBSERVATION)
+    assert not matches(parse("Observation", _pairs("status=final&code=x")), OBSERVATION)
+    assert not matches(parse("Patient", []), OBSERVATION)
+
+
+REFUSED = [
+    ("foo=1", "foo", "has no such search parameter"), ("status:above=x", "status:above", ":not"),
+    ("date:exact=2015", "date:exact", ":missing"), ("subject:Medication=1", "subject:", "Patient"),
+    ("subject:Foo=1", "subject:Foo", ":identifier"), ("status=", "status", "empty"),
+    ("status=a,,b", "status", "empty"), ("status:missing=x", "status:missing", "true or false"),
+    ("date=2015-13", "date", "YYYY"), ("date=15", "date", "YYYY"), ("date=xx2015", "date", "YYYY"),
+    ("date=2015-02-30", "date", "YYYY"), ("value-quantity=abc", "value-quantity", "number"),
+    ("value-quantity=1|cm", "value-quantity", "system|code"),
+    ("value-quantity=1e999", "value-quantity", "exponent"), ("code=a|b|c", "code", "system|code"),
+    ("code=|", "code", "needs"), ("identifier:of-type=a|b", "identifier:of-type", "type-code"),
+    ("subject.name=x", "subject.name", "not served"), ("_has:x:y:z=1", "_has", "not served"),
+    ("_include=Observation:subject", "_include", "not served"),
+    ("code-value-quantity=1", "code-value-quantity", "not served"),
+    ("_count=-1", "_count", "whole"), ("_count=x", "_count", "whole"), ("_sort=foo", "_sort", ""),
+    ("_count=1&_count=2", "_count", "once"), ("_total=yes", "_total", "accurate"),
+    ("_summary=x", "_summary", "count"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "name", "text"), REFUSED)
+def test_refused_by_name(query: str, name: str, text: str) -> None:
+    with pytest.raises(BadParameter) as refused:
+        parse("Observation", _pairs(query))
+    (issue,) = refused.value.issues
+    assert (issue.expression or "").startswith(name)
+    assert text in issue.text
+
+
+def test_no_value_is_repeated() -> None:
+    for query in ("code=a|b|Zz-canary", "date=Zz-canary", "_count=Zz-canary", "_sort=Zz-canary"):
+        with pytest.raises(BadParameter) as refused:
+            parse("Observation", _pairs(query))
+        assert "canary" not in repr(refused.value.issues)
+
+
+def test_lenient_reading_skips_and_tells_what_it_does_not_know() -> None:
+    query = parse("Observation", _pairs("foo=1&status=final"), Reading(lenient=True))
+    assert query.unknown == ("foo",)
+    assert [c.name for c in query.criteria] == ["status"]
+
+
+def test_result_parameters() -> None:
+    query = parse(
+        "Observation",
+        _pairs("_count=50&_total=none&_summary=count&_elements=id,code&_format=json&_sort=-date"),
+    )
+    assert (query.count, query.total, query.summary) == (50, "none", "count")
+    assert query.elements == ("id", "code")
+    assert [(p.code, descending) for p, descending in query.sort] == [("date", True)]
+
+
+def test_the_patients_that_a_query_names() -> None:
+    def named(kind: str, query: str) -> frozenset[str]:
+        return patients_named(parse(kind, _pairs(query)))
+
+    assert named("Observation", "patient=a,Patient/b&subject=https://x/fhir/Patient/c") == set(
+        "abc"
+    )
+    assert named("Observation", "subject:Patient=a") == {"a"}
+    assert named("Observation", "subject=a") == frozenset()
+    assert named("Observation", "performer=Practitioner/a&code=Patient/b") == frozenset()
+    assert named("Patient", "_id=a") == {"a"}
+    assert named("Observation", "_id=a") == frozenset()
+
+
+def test_order() -> None:
+    def made(own: str, day: str | None, status: str) -> Json:
+        dated = {"effectiveDateTime": day} if day else {}
+        return {"resourceType": "Observation", "id": own, "status": status, **dated}
+
+    all_ = [made("a", "2020", "x"), made("b", None, "y"), made("c", "2021-01", "x"),
+            made("d", "2019-05-05", "y")]  # fmt: skip
+
+    def order(sort: str) -> str:
+        found = ordered(parse("Observation", [("_sort", sort)]), all_)
+        return "".join(r["id"] for r in found)
+
+    assert order("date") == "dacb"
+    assert order("-date") == "cadb"
+    assert order("status,-date") == "cadb"
+    assert order("-status,date") == "dbac"
+    assert order("_id") == "abcd"
+    assert ordered(parse("Observation", []), all_) == all_
+
+
+@given(st.text(max_size=12), st.text(max_size=20))
+def test_any_pair_is_parsed_or_refused(name: str, value: str) -> None:
+    for resource_type in ("Observation", "Patient"):
+        try:
+            query = parse(resource_type, [(name, value), ("date", value), ("code", value)])
+        except BadParameter:
+            continue
+        matches(query, OBSERVATION)
+
+
+PARTS = st.text(alphabet="ab|,\\$é ", min_size=1, max_size=8)
+
+
+@given(PARTS, PARTS)
+def test_escaped_values_are_found_whole(system: str, code: str) -> None:
+    def escaped(text: str) -> str:
+        return "".join("\\" + c if c in "\\|,$" else c for c in text)
+
+    coding = {"system": system, "code": code}
+    resource = {"resourceType": "Observation", "code": {"coding": [coding]}}
+    query = parse("Observation", [("code", f"{escaped(system)}|{escaped(code)}")])
+    assert matches(query, resource)
