@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import (
@@ -19,6 +20,14 @@ from dmp.edge.logs import count, log_unknown, logger, metrics
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a table: INSERT, MODIFY or REMOVE, and the item's key."""
+
+    event: str
+    keys: Mapping[str, Any]
+
+
 class Redeliver(Exception):
     """Tells Powertools that this record comes again; says nothing of what it held."""
 
@@ -32,11 +41,11 @@ def queue_handler(take: Callable[[dict[str, Any]], None]) -> Handler:
     return _handler(one, EventType.SQS)
 
 
-def stream_handler(take: Callable[[DynamoDBRecord], None]) -> Handler:
+def stream_handler(take: Callable[[Change], None]) -> Handler:
     """A handler that gives each change of a table to `take`; those that raise come again."""
 
     def one(record: DynamoDBRecord) -> None:
-        _guarded(lambda: take(record))
+        _guarded(lambda: take(_change(record)))
 
     return _handler(one, EventType.DynamoDBStreams)
 
@@ -61,6 +70,11 @@ def _handler(one: Callable[[Any], None], kind: EventType) -> Handler:
         )
 
     return _wrapped(handle)
+
+
+def _change(record: DynamoDBRecord) -> Change:
+    told = record.dynamodb
+    return Change(str(record.raw_event.get("eventName")), (told.keys if told else None) or {})
 
 
 def _wrapped(handle: Handler) -> Handler:
