@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from fhirpathpy.models import models
 
 Json = dict[str, Any]
-NOT_COMPARED = ("resolve()",)  # the library cannot resolve
+NOT_COMPARED = "resolve()"  # the library cannot; composites begin at whole resources
 
 
 def _official() -> dict[str, str]:
@@ -58,7 +58,7 @@ def test_values_found_are_those_of_the_official_expressions() -> None:
             assert found is not None
             ours = [value for _, value in found.find(resource)]
             expression = official[row["url"]]
-            if any(word in expression for word in NOT_COMPARED):
+            if row["type"] == "composite" or NOT_COMPARED in expression:
                 continue
             theirs: list[Any] = []
             for part in _parts(expression, kind):
