@@ -59,7 +59,7 @@ prove: setup ## hours: mutants, long fuzz, many schedules
 	@$(VENV)/mutmut run
 
 bench: setup ## figures against budget: calls, units, CPU
-	@$(PY) -m infra.local.bench
+	@$(PY) -m tests.bench
 
 deploy: setup ## one region's cell on AWS: make deploy REGION=MA-06 STAGE=prod
 	@if [ -z "$(REGION)" ] || [ -z "$(STAGE)" ]; then \

@@ -1,0 +1,244 @@
+"""`make bench`: calls, units and CPU of the main operations, beside their budgets (DESIGN 12).
+
+The functions' own code runs in this process, DynamoDB and KMS in the emulator's, so that CPU here
+is what a function burns. Counts are exact; CPU is a ratio to read beside the reference loop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+from unittest import mock
+
+from rich.console import Console
+from rich.table import Table
+
+from dmp.adapters import aws
+from infra import build
+from infra.build import ROOT
+from infra.local.emulator import LOCAL, Emulator
+from tests import samples
+from tests.measure import Meter
+from tests.stack import ACCOUNT, AWS, Stack
+from tests.world import World, consent, observation
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation: its figures and its budget, both as text."""
+
+    what: str
+    calls: str
+    units: str
+    cpu: str
+    budget: str
+
+
+class Bench:
+    """One record on the emulator, and the operations on it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.meter = Meter().attach(aws.client("dynamodb"), aws.client("kms"))
+        self.patient = world.open_record()
+        self.doctor = world.doctor()
+        self.pid = self.patient.patient or ""
+        granted = world.call("POST /fhir/Consent", self.patient, consent(self.pid))
+        assert granted.status == 201, granted.body
+        self.rows: list[Row] = []
+
+    def measure(
+        self, what: str, budget: str, times: int, one: Callable[[int], Any], *, warm: bool = True
+    ) -> None:
+        """Run an operation so many times; the mean of each figure."""
+        with redirect_stdout(StringIO()):
+            if warm:
+                one(-1)
+            self.meter.reset()
+            began = time.process_time()
+            for i in range(times):
+                one(i)
+            cpu = time.process_time() - began
+        calls = self.meter.count("dynamodb") / times
+        kms = self.meter.count("kms") / times
+        units = f"{self.meter.write_units / times:g} w, {self.meter.read_units / times:g} r"
+        self.rows.append(
+            Row(what, f"{calls:g} + {kms:g} KMS", units, f"{1000 * cpu / times:.1f} ms", budget)
+        )
+
+    def call(self, request: str, body: object = None, status: int = 200, **headers: str) -> Any:
+        """A request of the doctor's that must succeed."""
+        reply = self.world.call(request, self.doctor, body, **headers)
+        assert reply.status == status, (request, reply.status, reply.body[:500])
+        return reply
+
+
+def operations(bench: Bench) -> None:
+    """Create, read, search, everything, update, transaction."""
+    pid = bench.pid
+    first = bench.call("POST /fhir/Observation", observation(pid), 201).json
+    bench.measure("create", "2 calls", 100,
+                  lambda i: bench.call("POST /fhir/Observation", observation(pid, value=i), 201))  # fmt: skip
+    bench.measure("read", "3 calls; 2.8 s per 1000", 100,
+                  lambda _: bench.call(f"GET /fhir/Observation/{first['id']}"))  # fmt: skip
+    held = {"resource": first}
+
+    def update(i: int) -> None:
+        changed = {**held["resource"], "note": [{"text": f"vu {i}"}]}
+        held["resource"] = bench.call(f"PUT /fhir/Observation/{first['id']}", changed).json
+
+    bench.measure("update", "3 calls, 8 w", 50, update)
+    bench.measure("transaction of 20", "2 calls, 16 w; 15 s per 1000", 50,
+                  lambda i: bench.call("POST /fhir", samples.transaction(pid, 20, i)))  # fmt: skip
+
+
+def reading_much(bench: Bench) -> None:
+    """Search and everything on a record of 200 resources in ten commits."""
+    pid = bench.pid
+    for i in range(10):
+        bench.call("POST /fhir", samples.transaction(pid, 20, i))
+    bench.measure("search, 50 of 200", "4 calls", 30,
+                  lambda _: bench.call(f"GET /fhir/Observation?patient={pid}&code=2339-0&_count=50"))  # fmt: skip
+    bench.measure("$everything of 200", "4 calls; 5 s per 1000", 30,
+                  lambda _: bench.call(f"GET /fhir/Patient/{pid}/$everything"))  # fmt: skip
+
+
+def largest(bench: Bench) -> None:
+    """The largest Synthea bundle, where it is at hand."""
+    prepared = samples.largest_synthea(bench.world, bench.pid)
+    if prepared is None:
+        bench.rows.append(Row("the largest Synthea bundle", "not at hand", "", "", "1 transaction"))
+        return
+    text = json.dumps(prepared, ensure_ascii=False)
+    bench.measure(f"a Synthea bundle, {len(text) // 1000} kB", "1 transaction; under 1 s", 1,
+                  lambda _: bench.call("POST /fhir", text), warm=False)  # fmt: skip
+
+
+def many_commits(bench: Bench, count: int) -> None:
+    """A record of so many one-resource commits, compacted as the stream would have it."""
+    pid = bench.pid
+    with redirect_stdout(StringIO()):
+        samples.single_commits(bench.world, bench.doctor, pid, count, _progress)
+    query = f"GET /fhir/Observation?patient={pid}&code=2339-0&_count=50"
+    pages: list[Any] = []
+    bench.measure(f"{count} commits: search, page 1", "6 calls, 250 r, 1 s", 3,
+                  lambda _: pages.append(bench.call(query)))  # fmt: skip
+    link = next(x["url"] for x in pages[-1].json["link"] if x["relation"] == "next")
+    onward = "GET /fhir/" + link.partition("/fhir/")[2]
+    bench.measure(f"{count} commits: search, page 2", "no more than page 1", 3,
+                  lambda _: bench.call(onward))  # fmt: skip
+
+
+def _progress(done: int, total: int) -> None:
+    if done % 500 == 0:
+        console.print(f"  {done} of {total} commits", style="dim")
+
+
+def cold_imports(stack: Stack) -> list[Row]:
+    """CPU of importing each function from its bundle and layers, against boto3 with its clients."""
+    layers = {name: build.build(name, build.here()) for name in ("dmp", "runtime", "crypto")}
+    clients = "import boto3; boto3.client('dynamodb'); boto3.client('kms')"
+    base = _import_cpu(clients, [layers["runtime"]], {})
+    rows = [Row("boto3 with two clients", "", "", f"{1000 * base:.0f} ms", "the measure")]
+    for name, properties in sorted(_functions(stack).items()):
+        refs = [layer["Ref"] for layer in properties.get("Layers", [])]
+        opens = "CryptoLayer" in refs
+        paths = [layers["dmp"], layers["runtime"], *([layers["crypto"]] if opens else [])]
+        folder = ROOT / properties["CodeUri"]
+        cpu = _import_cpu("import app", [folder, *paths], stack.environment(name))
+        budget = "1.8" if opens else "1.3"
+        rows.append(Row(f"cold import {name}", "", "", f"{cpu / base:.2f} times", budget))
+    return rows
+
+
+def _functions(stack: Stack) -> dict[str, Any]:
+    kind = "AWS::Serverless::Function"
+    resources = stack.template["Resources"].items()
+    return {name: r["Properties"] for name, r in resources if r["Type"] == kind}
+
+
+def _import_cpu(code: str, paths: list[Any], env: dict[str, str]) -> float:
+    """The least of five: user and system seconds of a bare interpreter, its own start taken off."""
+    script = (
+        f"import sys; sys.path[:0] = {[_python(p) for p in paths]!r}\n"
+        f"import time; b = time.process_time(); {code}; print('CPU', time.process_time() - b)"
+    )
+    times = []
+    for _ in range(5):
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-I", "-c", script],
+            env={**os.environ, **AWS, **env}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        times.append(float(done.stdout.rsplit("CPU ", 1)[1]))
+    return min(times)
+
+
+def _python(path: Any) -> str:
+    inside = path / "python"
+    return str(inside if inside.exists() else path)
+
+
+def reference() -> float:
+    """Seconds of a fixed pure Python loop: what this machine makes of CPU today."""
+    began = time.process_time()
+    total = 0
+    for i in range(2_000_000):
+        total += i & 7
+    return time.process_time() - began
+
+
+@contextmanager
+def emulated() -> Iterator[Stack]:
+    """The template's tables and keys on an emulator of the bench's own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ours = Emulator(LOCAL / "bench", port)
+    ours.folder.mkdir(parents=True, exist_ok=True)
+    ours.install()
+    shutil.rmtree(ours.folder / "state", ignore_errors=True)
+    ours.start()
+    try:
+        credentials = {"AWS_ACCESS_KEY_ID": ACCOUNT}  # which the emulator takes for the account
+        with mock.patch.dict(os.environ, {**AWS, **ours.environment(), **credentials}):
+            yield Stack({})
+    finally:
+        ours.stop()
+
+
+def main() -> None:
+    """Every row, then the table."""
+    count = int(os.environ.get("DMP_BENCH_COMMITS", "5000"))
+    with emulated() as stack:
+        console.print("operations on the emulator")
+        bench = Bench(World(stack))
+        operations(bench)
+        rows = bench.rows
+        for part in (reading_much, largest, lambda b: many_commits(b, count)):
+            another = Bench(World(stack))
+            part(another)
+            rows += another.rows
+        console.print("cold imports")
+        rows += cold_imports(stack)
+    table = Table(title=f"reference loop: {reference():.3f} s")
+    for heading in ("operation", "calls", "units", "CPU", "budget"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row.what, row.calls, row.units, row.cpu, row.budget)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
