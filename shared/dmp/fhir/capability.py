@@ -1,0 +1,166 @@
+"""What the server says of itself: CapabilityStatement and smart-configuration, from one table.
+
+`interactions_of` is that table; the OpenAPI document is made from it too (dmp.fhir.openapi). A test
+compares them with the routes: nothing is told that is not served.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dmp.domain import access_token, sign_in
+from dmp.fhir import compartment, json_reader
+from dmp.fhir.search import MODIFIERS
+from dmp.fhir.search_parameters import parameters_of
+
+Json = dict[str, Any]
+VERSION = "0.1.0"
+DATE = "2026-11-22"  # of this statement's content
+FORMATS = ("application/fhir+json", "json")
+OTP_GRANT = "urn:dmp:params:oauth:grant-type:otp"
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_SECURITY_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+_READ = ("read", "vread", "history-instance", "search-type")
+_WRITE = ("create", "update", "delete")
+_AUDIT_PARAMETERS = {"patient": "reference", "date": "date"}
+_TOKENS_TOLD = {
+    "system/*.cruds": "an app for the practitioner named in hl7-b2b",
+    "user/*.cruds": "the same, as apps with a user write it",
+    "patient/*.cruds": "a patient's own session",
+}
+_LIMITS = (
+    f"A body has at most {json_reader.MAX_BYTES} bytes, a resource {json_reader.MAX_RESOURCE_BYTES}"
+    f" bytes; JSON has at most {json_reader.MAX_DEPTH} levels and {json_reader.MAX_NODES} nodes. A"
+    " transaction may have any number of creates and at most 80 entries that update, delete or"
+    " bring their own id. Answers are paged at 3 MiB. A search names its patient. Every access is"
+    " decided by the patient's consents and told to the patient."
+)
+
+
+def interactions_of(resource_type: str) -> tuple[str, ...]:
+    """The interactions served on a type; none for a type that is not served."""
+    if resource_type == "AuditEvent":
+        return ("read", "search-type")
+    if resource_type not in compartment.served():
+        return ()
+    if resource_type in compartment.writable() or resource_type == "Consent":
+        return _READ + _WRITE
+    return _READ
+
+
+def served_types() -> list[str]:
+    """Every type with an interaction, in order."""
+    return sorted(compartment.served() | {"AuditEvent"})
+
+
+def capability_statement(base_url: str) -> Json:
+    """The CapabilityStatement that `GET /fhir/metadata` answers."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": "dmp",
+        "url": f"{base_url}/fhir/metadata",
+        "version": VERSION,
+        "name": "DMP",
+        "title": "Dossier Médical Partagé",
+        "status": "active",
+        "date": DATE,
+        "publisher": "Dossier Médical Partagé",
+        "description": "The shared patient record of one region of Morocco.",
+        "kind": "instance",
+        "software": {"name": "DMP", "version": VERSION},
+        "implementation": {"description": "Dossier Médical Partagé", "url": f"{base_url}/fhir"},
+        "fhirVersion": "4.0.1",
+        "format": list(FORMATS),
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _LIMITS,
+                "security": _security(base_url),
+                "resource": [_resource(name) for name in served_types()],
+                "interaction": [{"code": "transaction"}],
+            }
+        ],
+    }
+
+
+def smart_configuration(base_url: str) -> Json:
+    """SMART App Launch 2.2, section 4: what the authorization server does, and no more."""
+    oauth2 = f"{base_url}/oauth2"
+    return {
+        "token_endpoint": f"{oauth2}/token",
+        "introspection_endpoint": f"{oauth2}/introspect",
+        "revocation_endpoint": f"{oauth2}/revoke",
+        "jwks_uri": f"{oauth2}/jwks.json",
+        "one_time_code_endpoint": f"{oauth2}/otp",
+        "grant_types_supported": ["client_credentials", "refresh_token", OTP_GRANT],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
+        "scopes_supported": list(_TOKENS_TOLD),
+        # required by SMART even where, as here, no authorization_endpoint is served yet
+        "code_challenge_methods_supported": ["S256"],
+        "capabilities": [
+            "client-confidential-asymmetric",
+            "permission-patient",
+            "permission-user",
+            "permission-v2",
+        ],
+    }
+
+
+def _security(base_url: str) -> Json:
+    told = "; ".join(f"{scope}: {meaning}" for scope, meaning in _TOKENS_TOLD.items())
+    uris = {"token": "token", "introspect": "introspect", "revoke": "revoke"}
+    return {
+        "cors": False,
+        "service": [{"coding": [{"system": _SECURITY_SERVICES, "code": "SMART-on-FHIR"}]}],
+        "description": (
+            f"Bearer tokens of at most {access_token.SECONDS_MAX} s. Apps: SMART Backend Services"
+            " with extensions.hl7-b2b in the assertion. Patients: a one-time code to their own"
+            f" contact, sessions of at most {sign_in.SESSION_S_MAX // 3600} h. Scopes: {told}."
+        ),
+        "extension": [
+            {
+                "url": _OAUTH_URIS,
+                "extension": [
+                    {"url": name, "valueUri": f"{base_url}/oauth2/{path}"}
+                    for name, path in uris.items()
+                ],
+            }
+        ],
+    }
+
+
+def _resource(name: str) -> Json:
+    interactions = interactions_of(name)
+    told: Json = {
+        "type": name,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
+        "interaction": [{"code": code} for code in interactions],
+        "searchParam": _search_parameters(name),
+    }
+    if name == "AuditEvent":
+        return {**told, "versioning": "no-version"}
+    told |= {
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": "update" in interactions and name != "Consent",
+        "conditionalCreate": False,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "logical", "local"],
+    }
+    if name == "Patient":
+        definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+        told["operation"] = [{"name": "everything", "definition": definition}]
+    return told
+
+
+def _search_parameters(name: str) -> list[Json]:
+    if name == "AuditEvent":
+        return [{"name": code, "type": kind} for code, kind in _AUDIT_PARAMETERS.items()]
+    return [
+        {"name": code, "definition": row["url"], "type": row["type"]}
+        for code, row in sorted(parameters_of(name).items())
+        if row["type"] in MODIFIERS
+    ]

@@ -1,0 +1,126 @@
+"""What anyone may ask: true to the validator, to SMART and to the template's routes."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dmp.fhir import capability, openapi
+from dmp.fhir.validator import validate
+from infra.template import ROOT, load, of_type
+from tests import oauth
+from tests.stack import Context, Stack, stack
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Stack]:
+    with stack() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def app(deployed: Stack) -> Any:
+    return deployed.app("public", "Public")
+
+
+def ask(app: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    response = app.handler(oauth.event(f"public/{name}"), Context())
+    assert response["statusCode"] == 200
+    return json.loads(response["body"]), response["headers"] | response.get("multiValueHeaders", {})
+
+
+def test_the_capability_statement_is_valid(app: Any) -> None:
+    statement, headers = ask(app, "metadata")
+
+    assert validate(statement) == []
+    assert "application/fhir+json" in str(headers)
+    assert statement["implementation"]["url"] == f"{oauth.BASE}/fhir"
+    assert statement["fhirVersion"] == "4.0.1"
+
+
+def test_each_type_tells_its_interactions_and_parameters(app: Any) -> None:
+    (rest,) = ask(app, "metadata")[0]["rest"]
+    types = {r["type"]: r for r in rest["resource"]}
+
+    def told(name: str) -> set[str]:
+        return {i["code"] for i in types[name]["interaction"]}
+
+    assert told("AuditEvent") == {"read", "search-type"}
+    assert told("Patient") == {"read", "vread", "history-instance", "search-type"}
+    assert told("Observation") == told("Patient") | {"create", "update", "delete"}
+    assert told("Consent") == told("Observation")
+    assert "code" in {p["name"] for p in types["Observation"]["searchParam"]}
+    assert not any(
+        p["type"] in ("composite", "special") for t in types.values() for p in t["searchParam"]
+    )
+    assert [r["name"] for r in types["Patient"]["operation"]] == ["everything"]
+    assert "Group" not in types
+    assert capability.interactions_of("Group") == ()
+
+
+def test_the_smart_configuration_tells_what_smart_requires(app: Any) -> None:
+    told, _ = ask(app, "smart_configuration")
+
+    assert told["token_endpoint"] == oauth.TOKEN_URL
+    assert "plain" not in told["code_challenge_methods_supported"]
+    assert "client-confidential-asymmetric" in told["capabilities"]
+    assert "authorization_endpoint" not in told  # not served, so not told
+    assert "launch-standalone" not in told["capabilities"]
+
+
+def routes() -> set[tuple[str, str]]:
+    """Every route of the template."""
+    found = set()
+    for resource in of_type(load(), "AWS::Serverless::Function").values():
+        for event in resource["Properties"].get("Events", {}).values():
+            if event["Type"] == "Api":
+                found.add((event["Properties"]["Method"].lower(), event["Properties"]["Path"]))
+    return found
+
+
+def refusing(made: Stack) -> set[tuple[str, str]]:
+    """Routes that only refuse, as the functions register them."""
+    found: set[tuple[str, str]] = set()
+    for folder, resource in (
+        ("record_writes", "RecordWrites"),
+        ("consent_changes", "ConsentChanges"),
+        ("journal", "Journal"),
+    ):
+        for path, methods in made.app(folder, resource).api.app.routes.items():
+            for method, route in methods.items():
+                view = route.view_function.__closure__[-1].cell_contents
+                if "refuse" in view.__qualname__:
+                    found.add((method.lower(), path))
+    return found
+
+
+def test_openapi_has_every_route_that_is_served_and_no_other(app: Any, deployed: Stack) -> None:
+    told, _ = ask(app, "openapi")
+    listed = {(m, p) for p, item in told["paths"].items() for m in item if m != "parameters"}
+
+    assert listed == routes() - refusing(deployed)
+    ids = [o["operationId"] for item in told["paths"].values() for m, o in item.items()
+           if m != "parameters"]  # fmt: skip
+    assert len(ids) == len(set(ids))
+
+
+def test_openapi_says_where_a_token_is_needed() -> None:
+    secured = {
+        (event["Properties"]["Method"].lower(), event["Properties"]["Path"])
+        for resource in of_type(load(), "AWS::Serverless::Function").values()
+        for event in resource["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api" and event["Properties"].get("Auth") != {"Authorizer": "NONE"}
+    }
+
+    assert {r[:2] for r in openapi.BEHIND_TOKEN} <= secured
+    assert not {r[:2] for r in openapi.PUBLIC} & secured
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert project["version"] == capability.VERSION
