@@ -219,7 +219,6 @@ def stack(**parameters: str) -> Iterator[Stack]:
     honesty.forget_tokens()
     config: Any = {
         "stepfunctions": {"execute_state_machine": True},
-        "lambda": {"use_docker": False},
         "core": {"reset_boto3_session": True},
     }
     loaded = set(sys.modules)
