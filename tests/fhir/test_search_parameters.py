@@ -37,13 +37,15 @@ def _parts(expression: str, kind: str) -> Iterator[str]:
     for part in map(str.strip, expression.split("|")):
         root = part.lstrip("(").partition(".")[0]
         if root in (kind, "Resource"):
-            yield part.replace("Resource.", f"{kind}.") if root == "Resource" else part
+            whole = part.replace("Resource.", f"{kind}.") if root == "Resource" else part
+            # What is searched for in an extension is its value.
+            yield re.sub(r"(\.extension\('[^']*'\))$", r"\1.value", whole)
 
 
 def _plain(values: list[Any]) -> list[str]:
     """Comparable: the library makes a Decimal of each number, some times an object of its own."""
     texts = [json.dumps(v, sort_keys=True, default=str) for v in values]
-    return sorted(str(json.loads(t, parse_float=str, parse_int=str)) for t in texts)
+    return sorted(str(json.loads(t, parse_float=str, parse_int=str)).lower() for t in texts)
 
 
 @pytest.mark.slow

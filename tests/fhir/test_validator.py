@@ -172,6 +172,10 @@ INVALID: dict[str, tuple[Json, str, str, str]] = {
         _observation(subject={"type": "Medication", "display": "x"}),
         "Observation.subject.type", "invalid", "Patient",
     ),
+    "a stated type that is no text": (
+        _observation(subject={"type": ["Medication"], "display": "x"}),
+        "Observation.subject.type", "structure", "an array",
+    ),
     "wrong contained target": (
         _observation(contained=[{"resourceType": "Medication", "id": "m"}],
                      subject={"reference": "#m"}),

@@ -28,7 +28,8 @@ def reference(targets: tuple[str, ...], check: Check, value: object) -> Faults |
         elif targets and (found := type_in(literal)) and found not in targets:
             faults += prefixed([Fault("invalid", wrong_target(targets))], "reference")
     stated = value.get("type")
-    if targets and stated in resource_types() and stated not in targets:
+    known = isinstance(stated, str) and stated in resource_types()
+    if targets and known and stated not in targets:
         faults += prefixed([Fault("invalid", wrong_target(targets))], "type")
     return faults or None
 

@@ -88,7 +88,9 @@ def _member(name: str) -> _Walk:
         found = value.get(name)
         if found is None:
             return ()
-        return found if found.__class__ is list else (found,)
+        if found.__class__ is not list:
+            return (found,)
+        return [item for item in found if item is not None] if None in found else found
 
     return walk
 
