@@ -1,4 +1,4 @@
-"""`python -m infra.local.sandbox start|stop|status`: the whole system on this machine.
+"""`python -m infra.local.sandbox start|stop|status|logs`: the whole system on this machine.
 
 `start` may be repeated at any time: it installs, starts, deploys and seeds what is not so yet, and
 returns when the API answers. .local/sandbox.json is written last and whole (DESIGN, section 11).
@@ -159,6 +159,25 @@ def status() -> int:
     return 0
 
 
+def logs() -> None:
+    """What the functions logged in the last quarter of an hour, oldest first."""
+    client = Deployment(emulator(), parameters()).client("logs")
+    since = int((time.time() - 900) * 1000)
+    found = []
+    for group in client.describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=name, startTime=since
+        )
+        for page in pages:
+            found += [
+                (e["timestamp"], name.rpartition("/")[2], e["message"]) for e in page["events"]
+            ]
+    for _, name, message in sorted(found):
+        if not message.startswith(("START ", "END ", "REPORT ")) and message.strip():
+            console.print(f"{name}: {message}", markup=False, soft_wrap=True)
+
+
 def _tell(described: dict[str, Any]) -> None:
     console.print(f"\nthe sandbox of region {described['region']} is up")
     for name in ("fhir_base", "token_url", "activation_url", "messages_url"):
@@ -179,8 +198,12 @@ def main() -> int:
                 stop()
             case "status":
                 return status()
+            case "logs":
+                logs()
             case _:
-                console.print("usage: python -m infra.local.sandbox start [--fresh]|stop|status")
+                console.print(
+                    "usage: python -m infra.local.sandbox start [--fresh]|stop|status|logs"
+                )
                 return 2
     except CannotRun as problem:
         console.print(f"[red]✗[/] {escape(str(problem))}", soft_wrap=True)
