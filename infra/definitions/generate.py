@@ -2,7 +2,8 @@
 
     python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
 
-The same definitions give the same bytes (tests/fhir/test_generated.py compares).
+The same definitions give the same text (tests/fhir/test_generated.py compares); how it is packed
+depends on the machine's zlib.
 """
 
 from __future__ import annotations
@@ -25,26 +26,27 @@ def read(folder: Path, resource_type: str) -> list[Json]:
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    """Each file to write, by name."""
+    """Each file to write, by name, before it is packed."""
     types = types_of(read(folder, "StructureDefinition"))
     value_sets = value_sets_of(types, read(folder, "ValueSet"), read(folder, "CodeSystem"))
     search = search_table(types, value_sets, read(folder, "SearchParameter"))
     structures = {"types": types, "valueSets": value_sets}
-    return {"r4.json.gz": packed(structures), "r4-search.json.gz": packed(search)}
+    return {"r4.json.gz": text_of(structures), "r4-search.json.gz": text_of(search)}
 
 
-def packed(table: Json) -> bytes:
-    """Deterministic gzip: sorted by construction, no file name, no time."""
+def text_of(table: Json) -> bytes:
+    """Compact JSON, in the order that the tables are made in."""
     text = json.dumps({"source": SOURCE} | table, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode("utf-8"), mtime=0)
+    return text.encode("utf-8")
 
 
 def main(arguments: list[str]) -> None:
     """Write every table into the folder given second."""
     source, target = map(Path, arguments)
     for name, content in tables(source).items():
-        (target / name).write_bytes(content)
-        sys.stdout.write(f"{name}: {len(content)} bytes\n")
+        packed = gzip.compress(content, mtime=0)
+        (target / name).write_bytes(packed)
+        sys.stdout.write(f"{name}: {len(packed)} bytes\n")
 
 
 if __name__ == "__main__":
