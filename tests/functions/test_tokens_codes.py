@@ -84,8 +84,8 @@ def test_an_answer_takes_its_time_whoever_is_asked_for(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr(app, "settings", replace(app.settings, otp_answer_ms=700))
-    monkeypatch.setattr(app.time, "sleep", slept.append)
-    monkeypatch.setattr(app.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr("dmp.edge.oauth.time.sleep", slept.append)
+    monkeypatch.setattr("dmp.edge.oauth.time.monotonic", lambda: 0.0)
     start(app)
     start(app, ("urn:ma:cin", "ZZ999999"))
 

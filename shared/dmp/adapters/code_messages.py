@@ -23,3 +23,16 @@ class ActivationCodes:
         words = {"code": code, "minutes": self._minutes}
         message = self._texts.render("activation-code", contact.language, words)
         self._messages.sms(contact.phone, message.text)
+
+
+class SignInCodes:
+    """Implements the port `CodeMessages`: to the patient's own contact, by their channel."""
+
+    def __init__(self, messages: Messages, texts: Texts) -> None:
+        self._messages = messages
+        self._texts = texts
+
+    def send_code(self, contact: Contact, code: str, minutes: int) -> None:
+        """Undeliverable when no address of the contact is taken."""
+        words = {"code": code, "minutes": str(minutes)}
+        self._messages.send(contact, self._texts.render("sign-in-code", contact.language, words))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PURPOSE = "sign-in"
+GRANT = "urn:dmp:params:oauth:grant-type:otp"
 CODE_DIGITS = 6
 CODE_BITS = 64
 SECRET_BITS = 256

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import parse_qsl
 
-from dmp.domain.identifiers import NATIONAL
+import orjson
+
+from dmp.domain.identifiers import NATIONAL, canonical
 from dmp.domain.refusals import Invalid, OAuthError
-from dmp.edge.http import Request
+from dmp.edge.http import JSON, Answer, Request
 from dmp.fhir import json_reader
 
 _BYTES_MAX = 32 * 1024
 _FIELDS_MAX = 20
-_VALUE = re.compile(r"[A-Za-z0-9]{2,20}\Z")
+_VALUE = re.compile(r"[A-Z0-9]{2,20}\Z")
 
 
 def form_of(request: Request) -> Mapping[str, str]:
@@ -47,6 +51,24 @@ def identifier_of(body: bytes) -> tuple[str, str]:
     if not isinstance(system, str) or system not in NATIONAL:
         raise Invalid(f"the system must be one of {', '.join(sorted(NATIONAL))}",
                       "identifier.system")  # fmt: skip
-    if not isinstance(value, str) or not _VALUE.match(value):
-        raise Invalid("the value must be letters and digits", "identifier.value")
-    return system, value.upper()
+    written = canonical(value) if isinstance(value, str) else ""
+    if not _VALUE.match(written):
+        raise Invalid("the value must be 2 to 20 letters and digits", "identifier.value")
+    return system, written
+
+
+def answer_of(
+    status: int, content: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> Answer:
+    """A JSON answer."""
+    return Answer(status, orjson.dumps(content), headers or {}, JSON)
+
+
+@contextmanager
+def lasting(milliseconds: int) -> Iterator[None]:
+    """Leave the block no sooner than that, so that its time does not tell what was done in it."""
+    due = time.monotonic() + milliseconds / 1000
+    try:
+        yield
+    finally:
+        time.sleep(max(0.0, due - time.monotonic()))

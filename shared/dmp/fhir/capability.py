@@ -17,7 +17,6 @@ Json = dict[str, Any]
 VERSION = "0.1.0"
 DATE = "2026-11-22"  # of this statement's content
 FORMATS = ("application/fhir+json", "json")
-OTP_GRANT = "urn:dmp:params:oauth:grant-type:otp"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _READ = ("read", "vread", "history-instance", "search-type")
@@ -92,7 +91,7 @@ def smart_configuration(base_url: str) -> Json:
         "revocation_endpoint": f"{oauth2}/revoke",
         "jwks_uri": f"{oauth2}/jwks.json",
         "one_time_code_endpoint": f"{oauth2}/otp",
-        "grant_types_supported": ["client_credentials", "refresh_token", OTP_GRANT],
+        "grant_types_supported": ["client_credentials", "refresh_token", sign_in.GRANT],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
         "scopes_supported": list(_TOKENS_TOLD),

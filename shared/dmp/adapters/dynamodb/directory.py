@@ -20,6 +20,7 @@ from dmp.adapters.dynamodb.registry import (
     found,
 )
 from dmp.domain.directory import Client, Organization, Practitioner, Role
+from dmp.domain.identifiers import INPE
 
 MODELS: tuple[type[Model], ...] = (
     ClientItem,
@@ -102,47 +103,54 @@ class Registry:
 
 
 def _items(entry: Client | Practitioner | Organization | Role) -> list[Model]:
-    if isinstance(entry, Client):
-        return [
-            ClientItem(
-                f"client#{entry.id}",
+    match entry:
+        case Client():
+            return [_client(entry)]
+        case Role():
+            return [_role(entry)]
+        case Organization():
+            row: Model = OrganizationItem(
+                f"organization#{entry.inpe}", active=entry.active, id=entry.id, name=entry.name
+            )
+            return [row, _reference("Organization", entry)]
+        case Practitioner():
+            row = PractitionerItem(
+                f"practitioner#{entry.inpe}",
                 active=entry.active,
+                id=entry.id,
+                family=entry.family,
+                given=list(entry.given),
                 name=entry.name,
-                organizations=list(entry.organizations),
-                prefix=entry.prefix,
-                jwks=entry.jwks,
-                scopes=entry.scopes,
             )
-        ]
-    if isinstance(entry, Role):
-        return [
-            RoleItem(
-                f"role#{entry.practitioner}#{entry.organization}",
-                active=entry.active,
-                role=entry.code,
-                starts=entry.starts,
-                ends=entry.ends,
-                practitioner=entry.practitioner_id,
-                name=entry.practitioner_name,
-                organization=entry.organization_id,
-                organization_name=entry.organization_name,
-            )
-        ]
-    kind = "Practitioner" if isinstance(entry, Practitioner) else "Organization"
-    reference = ReferenceItem(
-        f"directory#{kind}#urn:ma:inpe|{entry.inpe}", reference=f"{kind}/{entry.id}"
-    )
-    if isinstance(entry, Organization):
-        row: Model = OrganizationItem(
-            f"organization#{entry.inpe}", active=entry.active, id=entry.id, name=entry.name
-        )
-        return [row, reference]
-    row = PractitionerItem(
-        f"practitioner#{entry.inpe}",
+            return [row, _reference("Practitioner", entry)]
+
+
+def _client(entry: Client) -> Model:
+    return ClientItem(
+        f"client#{entry.id}",
         active=entry.active,
-        id=entry.id,
-        family=entry.family,
-        given=list(entry.given),
         name=entry.name,
+        organizations=list(entry.organizations),
+        prefix=entry.prefix,
+        jwks=entry.jwks,
+        scopes=entry.scopes,
     )
-    return [row, reference]
+
+
+def _role(entry: Role) -> Model:
+    return RoleItem(
+        f"role#{entry.practitioner}#{entry.organization}",
+        active=entry.active,
+        role=entry.code,
+        starts=entry.starts,
+        ends=entry.ends,
+        practitioner=entry.practitioner_id,
+        name=entry.practitioner_name,
+        organization=entry.organization_id,
+        organization_name=entry.organization_name,
+    )
+
+
+def _reference(kind: str, entry: Practitioner | Organization) -> Model:
+    """What a conditional reference by the INPE number resolves to."""
+    return ReferenceItem(f"directory#{kind}#{INPE}|{entry.inpe}", reference=f"{kind}/{entry.id}")
