@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 export UV_LINK_MODE := copy
 export SAM_CLI_TELEMETRY := 0
+export PYTHONPATH := $(CURDIR)/shared
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VENV := .venv/bin
