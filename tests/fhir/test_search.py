@@ -148,6 +148,7 @@ REFUSED = [
     ("_include=Observation:subject", "_include", "not served"),
     ("code-value-quantity=1", "code-value-quantity", "not served"),
     ("_count=-1", "_count", "whole"), ("_count=x", "_count", "whole"), ("_sort=foo", "_sort", ""),
+    ("subject:Patient=Group/1", "subject:Patient", "reference to Patient"),
     ("_count=1&_count=2", "_count", "once"), ("_total=yes", "_total", "accurate"),
     ("_summary=x", "_summary", "count"),
 ]  # fmt: skip
@@ -199,6 +200,22 @@ def test_the_patients_that_a_query_names() -> None:
     assert named("Observation", "_id=a") == frozenset()
 
 
+def test_order_by_references_numbers_and_uris() -> None:
+    def made(own: str, subject: str, value: int, profile: str) -> Json:
+        return {
+            "resourceType": "Observation",
+            "id": own,
+            "subject": {"reference": subject},
+            "valueQuantity": {"value": value},
+            "meta": {"profile": [profile]},
+        }
+
+    all_ = [made("a", "Patient/2", 10, "u"), made("b", "Patient/1", 9, "w")]
+    for sort in ("subject", "value-quantity", "-_profile"):
+        found = ordered(parse("Observation", [("_sort", sort)]), all_)
+        assert [r["id"] for r in found] == ["b", "a"], sort
+
+
 def test_order() -> None:
     def made(own: str, day: str | None, status: str) -> Json:
         dated = {"effectiveDateTime": day} if day else {}
@@ -216,6 +233,7 @@ def test_order() -> None:
     assert order("status,-date") == "cadb"
     assert order("-status,date") == "dbac"
     assert order("_id") == "abcd"
+    assert order("subject,value-quantity,-_profile") == "abcd"
     assert ordered(parse("Observation", []), all_) == all_
 
 

@@ -114,6 +114,21 @@ def test_every_parameter_compiles() -> None:
             assert made.find({"resourceType": kind}) == [] or code == "deceased"
 
 
+def test_steps_of_the_rarer_expressions() -> None:
+    composition = parameter("Bundle", "composition")
+    assert composition is not None
+    entries = [{"resource": {"resourceType": "Composition"}}, {"resource": {"x": 1}}]
+    found = composition.find({"resourceType": "Bundle", "entry": entries})
+    assert [value for _, value in found] == [{"resourceType": "Composition"}]
+    answered = parameter("QuestionnaireResponse", "item-subject")
+    assert answered is not None
+    url = "http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject"
+    answer = {"answer": [{"valueReference": {"reference": "Patient/1"}}]}
+    items = [answer, answer | {"extension": [{"url": url, "valueBoolean": True}]}]
+    found = answered.find({"resourceType": "QuestionnaireResponse", "item": items})
+    assert [value for _, value in found] == [{"reference": "Patient/1"}]
+
+
 def test_an_unknown_type_or_parameter_is_none() -> None:
     assert parameter("Permission", "_id") is None
     assert parameter("Patient", "foo") is None

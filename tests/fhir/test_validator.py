@@ -57,6 +57,11 @@ VALID = {
     "a conditional reference": {
         **OBSERVATION, "subject": {"reference": "Patient?identifier=urn:ma:cin|AB1"}
     },
+    "a required concept by its extension alone": {
+        "resourceType": "Condition",
+        "subject": {"reference": "Patient/1"},
+        "clinicalStatus": {"extension": [EXTENSION]},
+    },
     "any of several extensions": {**PATIENT, "extension": [{"url": "u", "extension": [EXTENSION]}]},
 }  # fmt: skip
 
@@ -188,6 +193,19 @@ INVALID: dict[str, tuple[Json, str, str, str]] = {
     "a fault in what is contained": (
         _observation(contained=[_patient(gender="x")]),
         "Observation.contained[0].gender", "code-invalid", "female, male, other or unknown",
+    ),
+    "a resource contained twice over": (
+        _patient(contained=[{**OBSERVATION, "contained": [OBSERVATION]}]),
+        "Patient.contained[0].contained", "invariant", "dom-2",
+    ),
+    "no coding of the required set, and an open reference": (
+        {"resourceType": "Condition", "subject": {"reference": "Patient/1"},
+         "clinicalStatus": {"text": "x", "extension": [
+             {"url": "u", "valueReference": {"reference": "urn:uuid:x"}}
+         ]}, "verificationStatus": {"coding": [{"code": "x"}], "extension": [
+             {"url": "u", "valueReference": {"reference": "urn:uuid:x"}}
+         ]}},
+        "Condition.verificationStatus", "code-invalid", "condition-ver-status",
     ),
     "an extension without url": (
         _patient(extension=[{"valueString": "x"}]), "Patient.extension[0].url", "required", ""

@@ -50,14 +50,15 @@ def type_in(literal: str) -> str | None:
 def concept(value_set: ValueSet, check: Check, value: object) -> Faults | None:
     """A CodeableConcept of which one coding at least must be in the value set."""
     faults = check(value) or []
-    if faults or not isinstance(value, dict):
+    if not isinstance(value, dict) or any(not isinstance(f, Link) for f in faults):
         return faults
-    if "coding" not in value and "extension" in value:
-        return None
+    known = "coding" not in value and "extension" in value
     for coding in value.get("coding", ()):
         if coding.get("code") in value_set.codes.get(coding.get("system"), ()):
-            return None
-    return [Fault("code-invalid", f"no coding is in the value set {value_set.url}")]
+            known = True
+    if not known:
+        faults.append(Fault("code-invalid", f"no coding is in the value set {value_set.url}"))
+    return faults or None
 
 
 def _extension(value: dict[str, Any]) -> Faults | None:

@@ -54,6 +54,9 @@ def check_resource(value: object, *, inside: bool = False) -> Faults | None:
     if name not in resource_types():
         return prefixed([Fault("structure", "not a resource type of R4")], "resourceType")
     faults = shape_of(name).check(value)
+    if inside and "contained" in value:
+        nested = Fault("invariant", "a contained resource contains no other (dom-2)")
+        return [*(faults or ()), *prefixed([nested], "contained")]
     if faults is None or inside:
         return faults
     faults = _settled(faults, _contained_types(value))
