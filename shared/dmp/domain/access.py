@@ -86,10 +86,12 @@ def decide(asking: Asking, standing: Standing, item: Item) -> Decision:
     for seal in about:
         if _is_seal(seal) and not any(_excepts(p, seal, asking) for p in about):
             return Refuse("seal", seal.consent)
-    block = _block(live, asking)
-    if block is not None:
-        return Refuse("block", block.consent)
-    return _narrowest([p for p in about if _names(p, asking)], asking, standing, item)
+    blocks = _blocks(live, asking)
+    for block in blocks:
+        if not _lifted(block, about, asking):
+            return Refuse("block", block.consent)
+    rest = [p for p in about if _names(p, asking) and p not in blocks]
+    return _narrowest(rest, asking, standing, item)
 
 
 def may_enter(asking: Asking, standing: Standing) -> Decision:
@@ -101,10 +103,11 @@ def may_enter(asking: Asking, standing: Standing) -> Decision:
     if own is not None:
         return own
     live = [p for p in standing.provisions if _in_force(p, asking)]
-    block = _block(live, asking)
-    if block is not None:
-        return Refuse("block", block.consent)
-    named = [p for p in live if _names(p, asking)]
+    blocks = _blocks(live, asking)
+    for block in blocks:
+        if not _lifted(block, live, asking):
+            return Refuse("block", block.consent)
+    named = [p for p in live if _names(p, asking) and p not in blocks]
     for permit in named:
         if permit.effect == "permit" and not permit.data.is_everything():
             return Permit("consent-permit", permit.consent)
@@ -146,12 +149,10 @@ def _covers(data: Data, item: Item) -> bool:
         return False
     first, last = data.period
     day = item.date[:10]
-    return (
-        not (first or last)
-        or (bool(day)
-        and (not first or first <= day)
-        and (not last or day <= last))
-    )
+    if not (first or last):
+        return True
+    # a period may end with a year or month, of which every day is in it
+    return bool(day) and first <= day and (not last or day[: len(last)] <= last)
 
 
 def _is_seal(provision: Provision) -> bool:
@@ -172,23 +173,25 @@ def _excepts(provision: Provision, seal: Provision, asking: Asking) -> bool:
     )
 
 
-def _block(live: list[Provision], asking: Asking) -> Provision | None:
-    """The deny that names the asker and no data, unless a later permit names the practitioner."""
-    for deny in live:
-        if deny.effect != "deny" or not deny.data.is_everything():
-            continue
-        if not any(a.kind in ("practitioner", "organization") and _is(a, asking)
-                   for a in deny.actors):  # fmt: skip
-            continue
-        lifted = any(
-            p.effect == "permit"
-            and p.recorded > deny.recorded
-            and any(a.kind == "practitioner" and _is(a, asking) for a in p.actors)
-            for p in live
-        )
-        if not lifted:
-            return deny
-    return None
+def _blocks(live: list[Provision], asking: Asking) -> list[Provision]:
+    """Denies that name the asker and no data."""
+    return [
+        p
+        for p in live
+        if p.effect == "deny"
+        and p.data.is_everything()
+        and any(a.kind in ("practitioner", "organization") and _is(a, asking) for a in p.actors)
+    ]
+
+
+def _lifted(block: Provision, permits: list[Provision], asking: Asking) -> bool:
+    """Whether a later permit names the practitioner; for one item, a permit that covers it."""
+    return any(
+        p.effect == "permit"
+        and p.recorded > block.recorded
+        and any(a.kind == "practitioner" and _is(a, asking) for a in p.actors)
+        for p in permits
+    )
 
 
 def _names(provision: Provision, asking: Asking) -> bool:
@@ -234,9 +237,10 @@ def _narrowness(provision: Provision, asking: Asking) -> tuple[int, int]:
 
 def _implicit(asking: Asking, standing: Standing, item: Item) -> Decision:
     """The PCF implicit policies; `deny` and `break-glass-only` permit nobody by themselves."""
-    if standing.policy in ("basic-normal", "all-normal") and not _RESTRICTED.intersection(
-        item.labels
+    if (
+        standing.policy in ("basic-normal", "all-normal")
+        and not _RESTRICTED.intersection(item.labels)
+        and (standing.policy == "all-normal" or asking.purpose in _TREATMENT)
     ):
-        if standing.policy == "all-normal" or asking.purpose in _TREATMENT:
-            return Permit("policy-permit")
+        return Permit("policy-permit")
     return Refuse("policy-deny")
