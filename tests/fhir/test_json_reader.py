@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+import pickle
 import time
 from decimal import Decimal
 from typing import Any
@@ -84,6 +86,12 @@ def test_a_fault_says_where_and_never_what() -> None:
 )
 def test_decimals_leave_as_they_came(text: str) -> None:
     assert write(read(b"[%b]" % text.encode())) == b"[%b]" % text.encode()
+
+
+def test_copied_decimals_keep_their_text() -> None:
+    value = read(b"[1e2,72.50]")
+    for again in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):  # noqa: S301
+        assert write(again) == b"[1e2,72.50]"
 
 
 def test_decimals_compare_as_numbers() -> None:

@@ -87,7 +87,7 @@ def test_conditional_references_are_listed_with_each_use() -> None:
         "performer": [{"reference": "Practitioner/1"}, {"reference": criteria}],
         "contained": [{"resourceType": "Basic", "author": {"reference": criteria}}],
         "note": [{"text": "is this a reference?"}],
-        "subject": {"reference": "http://example.org/page?x=y"},
+        "subject": {"reference": "http://example.org/Patient?x=y"},
     }
     assert conditional_references([(4, resource)]) == {
         criteria: [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import orjson
 
@@ -32,6 +32,21 @@ class AsReceived(Decimal):
 
     __slots__ = ("text",)
     text: str
+
+    def __new__(cls, text: str) -> Self:
+        """The number that the text spells."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __copy__(self) -> AsReceived:
+        return self
+
+    def __deepcopy__(self, _: object) -> AsReceived:
+        return self
+
+    def __reduce__(self) -> tuple[type[AsReceived], tuple[str]]:
+        return AsReceived, (self.text,)
 
 
 def read(body: bytes) -> object:
@@ -115,9 +130,7 @@ def _decimal(text: str) -> Decimal:
         raise NotJson(f"a number's exponent exceeds {MAX_EXPONENT}")
     if str(value) == text:
         return value
-    kept = AsReceived(text)
-    kept.text = text
-    return kept
+    return AsReceived(text)
 
 
 def _integer(text: str) -> int | Decimal:

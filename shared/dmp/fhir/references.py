@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from dmp.domain.refusals import Issue
-from dmp.fhir.datatypes import type_in
 from dmp.fhir.definitions import Element, resource_types, type_of
 
 Json = dict[str, Any]
@@ -25,7 +24,7 @@ def conditional_references(resources: Iterable[tuple[int, Json]]) -> dict[str, l
     `resources` come with the index of their entry; places are `Bundle.entry[3].resource.…`.
     """
     uses: dict[str, list[str]] = {}
-    for text, path in _found(resources, lambda text: "?" in text and type_in(text) is not None):
+    for text, path in _found(resources, _is_conditional):
         uses.setdefault(text, []).append(path)
     return uses
 
@@ -49,6 +48,11 @@ def rewrite(resource: Json, mapping: Mapping[str, str]) -> Json:
         return resource
     made: Json = _rewritten(resource, _plan(name), mapping)
     return made
+
+
+def _is_conditional(text: str) -> bool:
+    head, mark, _ = text.partition("?")
+    return bool(mark) and head in resource_types()
 
 
 def _found(
