@@ -2,8 +2,8 @@
 
 Runs in the emulator's own environment (infra/local/requirements.txt) and imports nothing of ours
 but its neighbour. Every SMS and mail is written to the file DMP_MESSAGES and served at
-MESSAGES_PATH; the state is saved every few seconds while anything happens, so that `kill -9` costs
-little.
+MESSAGES_PATH, the number of AWS calls so far at CALLS_PATH; the state is saved every few seconds
+while anything happens, so that `kill -9` costs little.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from infra.local import repairs
 
 SAVE_EVERY_S = 5
 MESSAGES_PATH = "/_dmp/messages"
+CALLS_PATH = "/_dmp/calls"
 # Changed by deployments alone, and large: saved only when one of these services was called.
 HEAVY = {
     "lambda",
@@ -41,16 +43,25 @@ _CREDENTIAL = re.compile(rb"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/")
 
 
 class Called:
-    """Which services were called since the state was last saved."""
+    """What was called: services since the last save, actions since the start."""
 
     def __init__(self) -> None:
         self._light = self._heavy = False
+        self.actions: Counter[str] = Counter()
 
-    def note(self, authorization: bytes) -> None:
+    def note(self, headers: dict[bytes, bytes]) -> None:
         """Take the service from the request's signature; what is unsigned runs a function."""
-        found = _CREDENTIAL.search(authorization)
+        found = _CREDENTIAL.search(headers.get(b"authorization", b""))
         self._light = True
-        self._heavy |= found is not None and found[1].decode() in HEAVY
+        if found is not None:
+            service = found[1].decode()
+            self._heavy |= service in HEAVY
+            action = headers.get(b"x-amz-target", b"").decode().rpartition(".")[2]
+            self.actions[f"{service}.{action}" if action else service] += 1
+
+    def answer(self) -> bytes:
+        """The counts as a JSON object."""
+        return json.dumps(self.actions).encode()
 
     def take(self) -> tuple[bool, bool]:
         """Whether anything, and whether anything heavy was called; forgotten with this answer."""
@@ -113,18 +124,20 @@ def record_messages(messages: Messages) -> None:
 
 
 def serve_messages(messages: Messages, called: Called) -> None:
-    """Answer MESSAGES_PATH before the emulator sees it; note the service of every other call."""
+    """Answer our own paths before the emulator sees them; note the service of every other call."""
     emulated = gateway.app
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope.get("path") != MESSAGES_PATH:
+        answers = {MESSAGES_PATH: messages.answer, CALLS_PATH: called.answer}
+        answer = answers.get(scope.get("path"))
+        if answer is None:
             if scope["type"] == "http" and not scope["path"].startswith("/_ministack/"):
-                called.note(dict(scope["headers"]).get(b"authorization", b""))
+                called.note(dict(scope["headers"]))
             await emulated(scope, receive, send)
             return
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": messages.answer()})
+        await send({"type": "http.response.body", "body": answer()})
 
     gateway.app = app
 

@@ -9,9 +9,11 @@ import boto3
 from botocore.config import Config
 
 _CONFIG = Config(
+    user_agent="dmp",  # composed anew for every call otherwise, at a tenth of its CPU
     connect_timeout=2,
     read_timeout=6,
     tcp_keepalive=True,
+    parameter_validation=False,  # a seventh of the CPU of a call; PynamoDB does the same
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 
