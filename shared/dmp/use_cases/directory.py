@@ -1,0 +1,188 @@
+"""Loading the directory from plain rows: every fault is named, and one is enough to take nothing.
+
+Operators bring it as JSON; whoever writes the entries does so only with what this returns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from dmp.domain import scopes
+from dmp.domain.directory import Client, Organization, Practitioner, Role
+from dmp.domain.identifiers import is_inpe
+from dmp.domain.refusals import Invalid, Issue
+
+Entry = Client | Practitioner | Organization | Role
+Row = Mapping[str, Any]
+NAME_MAX = 100  # names travel in access tokens, whose size is bounded
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9\-._~]{1,64}\Z")
+_PREFIX = re.compile(r"[a-z][a-z0-9]{0,5}\Z")
+
+
+def entries_of(
+    rows: Mapping[str, Sequence[Row]], usable_keys: Callable[[str], int]
+) -> tuple[Entry, ...]:
+    """The entries of `organizations`, `practitioners`, `roles` and `clients`; else Invalid.
+
+    `usable_keys` tells how many keys of a JWK set can verify an assertion.
+    """
+    issues = list(_faults(rows, usable_keys))
+    if issues:
+        raise Invalid(issues)
+    organizations = {r["inpe"]: _organization(r) for r in rows.get("organizations", ())}
+    practitioners = {r["inpe"]: _practitioner(r) for r in rows.get("practitioners", ())}
+    roles = [
+        _role(r, practitioners[r["practitioner"]], organizations[r["organization"]])
+        for r in rows.get("roles", ())
+    ]
+    clients = [_client(r) for r in rows.get("clients", ())]
+    return (*organizations.values(), *practitioners.values(), *roles, *clients)
+
+
+def _organization(row: Row) -> Organization:
+    return Organization(row["inpe"], row["id"], row["name"], row.get("active", True))
+
+
+def _practitioner(row: Row) -> Practitioner:
+    return Practitioner(
+        row["inpe"],
+        row["id"],
+        row["family"],
+        tuple(row["given"]),
+        row["name"],
+        row.get("active", True),
+    )
+
+
+def _role(row: Row, practitioner: Practitioner, organization: Organization) -> Role:
+    return Role(
+        practitioner=practitioner.inpe,
+        organization=organization.inpe,
+        code=row["role"],
+        starts=row["starts"],
+        ends=row.get("ends"),
+        practitioner_id=practitioner.id,
+        organization_id=organization.id,
+        practitioner_name=practitioner.name,
+        organization_name=organization.name,
+        active=row.get("active", True),
+    )
+
+
+def _client(row: Row) -> Client:
+    return Client(
+        id=row["client_id"],
+        name=row["name"],
+        active=row.get("active", True),
+        organizations=tuple(row["organizations"]),
+        prefix=row["prefix"],
+        jwks=row["jwks"],
+        scopes=row["scopes"],
+    )
+
+
+def _faults(
+    rows: Mapping[str, Sequence[Row]], usable_keys: Callable[[str], int]
+) -> Iterator[Issue]:
+    known = {
+        kind: {r.get("inpe") for r in rows.get(kind, ())}
+        for kind in ("organizations", "practitioners")
+    }
+    for kind in ("organizations", "practitioners"):
+        for path, row in _each(rows, kind):
+            yield from _check(path, row, {"inpe": _is_inpe, "id": _is_id, "name": _is_name})
+            if kind == "practitioners":
+                yield from _check(path, row, {"family": _is_name, "given": _are_names})
+    for path, row in _each(rows, "roles"):
+        yield from _check(path, row, {"role": _is_name, "starts": _is_day})
+        if "ends" in row:
+            yield from _check(path, row, {"ends": _is_day})
+        for name, kind in (("practitioner", "practitioners"), ("organization", "organizations")):
+            if row.get(name) not in known[kind]:
+                yield Issue("not among the rows", f"{path}.{name}")
+    for path, row in _each(rows, "clients"):
+        yield from _client_faults(path, row, usable_keys)
+    yield from _repeated(rows)
+
+
+def _client_faults(path: str, row: Row, usable_keys: Callable[[str], int]) -> Iterator[Issue]:
+    tests = {
+        "client_id": _matches(_CLIENT_ID),
+        "name": _is_name,
+        "prefix": _matches(_PREFIX),
+        "organizations": lambda value: isinstance(value, list) and all(map(_is_inpe, value)),
+        "scopes": _are_scopes,
+        "jwks": lambda value: isinstance(value, str),
+    }
+    faults = list(_check(path, row, tests))
+    yield from faults
+    if not faults and not usable_keys(row["jwks"]):
+        yield Issue("no key that can verify an assertion (ES384, or RS384 of 2048 bits)", path)
+
+
+def _repeated(rows: Mapping[str, Sequence[Row]]) -> Iterator[Issue]:
+    """Names that two rows share: the second would silently take the first one's place."""
+    for kind, name in (
+        ("organizations", "inpe"),
+        ("practitioners", "inpe"),
+        ("clients", "client_id"),
+        ("clients", "prefix"),
+    ):
+        seen: set[object] = set()
+        for path, row in _each(rows, kind):
+            value = row.get(name)
+            if isinstance(value, str) and value in seen:
+                yield Issue("occurs twice", f"{path}.{name}")
+            elif isinstance(value, str):
+                seen.add(value)
+
+
+def _each(rows: Mapping[str, Sequence[Row]], kind: str) -> Iterator[tuple[str, Row]]:
+    for index, row in enumerate(rows.get(kind, ())):
+        yield f"{kind}[{index}]", row
+
+
+def _check(path: str, row: Row, tests: Mapping[str, Callable[[Any], bool]]) -> Iterator[Issue]:
+    for name, passes in tests.items():
+        if not passes(row.get(name)):
+            yield Issue("missing or of another form", f"{path}.{name}")
+    if not isinstance(row.get("active", True), bool):
+        yield Issue("missing or of another form", f"{path}.active")
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.match(value) is not None
+
+
+_is_id = _matches(_FHIR_ID)
+
+
+def _is_inpe(value: Any) -> bool:
+    return isinstance(value, str) and is_inpe(value)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value.strip()) == len(value) <= NAME_MAX
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_name, value))
+
+
+def _are_scopes(value: Any) -> bool:
+    """Each word grants something, all of it fits a token."""
+    if not isinstance(value, str) or len(value) > scopes.LENGTH_MAX:
+        return False
+    words = value.split()
+    return bool(words) and all(scopes.granted(word, word) for word in words)
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
