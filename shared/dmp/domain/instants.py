@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
 
 def instant(millis: int) -> str:
     """`2026-11-22T10:00:00.000Z`."""
@@ -24,24 +27,29 @@ def in_utc(text: str, *, end: bool = False) -> str:
     """A FHIR date, dateTime or instant as an instant in UTC.
 
     A date without time stands for its first millisecond in UTC, or, with `end`, for the first
-    millisecond after it (so that a period ends with its last day).
+    millisecond after it (so that a period ends with its last day). What lies outside the years 1
+    to 9999 is drawn to their border, and a leap second to the second before it.
     """
     if "T" not in text:
         year, month, day = (*text.split("-"), "", "")[:3]
         first = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
-        if end:
-            first = _after(first, bool(month), bool(day))
-        return _text(first)
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return _text(moment.astimezone(UTC))
+        return _text(_after(first, bool(month), bool(day)) if end else first)
+    moment = datetime.fromisoformat(text.replace(":60", ":59"))
+    try:
+        return _text(moment.astimezone(UTC))
+    except OverflowError:
+        return _text(_LAST if moment.year > 1 else _FIRST)
 
 
 def _after(first: datetime, month: bool, day: bool) -> datetime:
-    if day:
-        return first + timedelta(days=1)
-    if month:
-        return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return first.replace(year=first.year + 1)
+    try:
+        if day:
+            return first + timedelta(days=1)
+        if month:
+            return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+        return first.replace(year=first.year + 1)
+    except (OverflowError, ValueError):
+        return _LAST
 
 
 def _text(moment: datetime) -> str:

@@ -38,7 +38,7 @@ class Entry:
     who: dict[str, str]
     purpose: str
     salt: str
-    request: str
+    request: str = ""
     client: str = ""
     query: str = ""
     what: tuple[str, ...] = ()

@@ -1,0 +1,83 @@
+"""What is in force survives its sealing unchanged, and each change makes the next version."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dmp.domain.consent import Actor, Data, Provision, Standing, standing_of
+
+texts = st.text(max_size=8)
+names = st.lists(texts, max_size=2).map(tuple)
+provisions = st.builds(
+    Provision,
+    consent=texts,
+    recorded=texts,
+    effect=st.sampled_from(["permit", "deny"]),
+    actors=st.lists(
+        st.builds(Actor, st.sampled_from(["practitioner", "organization", "anyone"]), texts),
+        max_size=2,
+    ).map(tuple),
+    data=st.builds(Data, names, names, names, names, names, st.tuples(texts, texts)),
+    purposes=names,
+    directions=st.sampled_from([(), ("read",), ("read", "write")]),
+    starts=texts,
+    ends=texts,
+    nested=st.booleans(),
+    grant=texts,
+)
+standings = st.builds(
+    Standing,
+    version=st.integers(1, 2**31),
+    policy=st.sampled_from(["deny", "basic-normal", "all-normal", "break-glass-only"]),
+    provisions=st.lists(provisions, max_size=3).map(tuple),
+    owner=texts,
+    extra=st.dictionaries(texts, texts, max_size=2),
+)
+
+
+@given(standings)
+def test_a_standing_comes_back_as_it_was_sealed(standing: Standing) -> None:
+    assert standing_of(standing.to_bytes()) == standing
+
+
+@given(standings, provisions)
+def test_a_changed_consent_replaces_its_own_provisions_alone(
+    standing: Standing, new: Provision
+) -> None:
+    after = standing.with_consent(new.consent, [new])
+
+    assert after.version == standing.version + 1
+    assert [p for p in after.provisions if p.consent == new.consent] == [new]
+    others = [p for p in standing.provisions if p.consent != new.consent]
+    assert [p for p in after.provisions if p.consent != new.consent] == others
+
+
+def test_a_revoked_consent_leaves_nothing_behind() -> None:
+    held = Standing(3, "deny", (Provision("c", "2026", "permit", (Actor("anyone"),)),), "p")
+
+    assert held.with_consent("c", ()) == Standing(4, "deny", (), "p")
+
+
+def test_another_policy_is_another_version() -> None:
+    assert Standing(3, "deny", (), "p").with_policy("all-normal") == Standing(
+        4, "all-normal", (), "p"
+    )
+
+
+def _without(name: str) -> bytes:
+    members = json.loads(Standing(1, "all-normal", (), "p").to_bytes())
+    del members[name]
+    return json.dumps(members).encode()
+
+
+@pytest.mark.parametrize(
+    "plaintext",
+    [b"", b"{", b"[]", b"null", _without("provisions"), _without("policy"), _without("version")],
+)
+def test_an_unreadable_standing_permits_nothing(plaintext: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        standing_of(plaintext)
