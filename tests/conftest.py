@@ -8,11 +8,17 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from infra.template import load
 from tests.stack import Stack
 from tests.stack import stack as deployed
 
 # Data that lies beside the project, not in it, may be absent; nothing else may be skipped.
 MAY_BE_ABSENT = "not at hand"
+
+# Powertools reads these when a module of the edge is first imported, whoever imports it.
+_shared = load()["Globals"]["Function"]["Environment"]["Variables"]
+for _name in ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"):
+    os.environ[_name] = _shared[_name]
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("prove", parent=settings.get_profile("default"), max_examples=10_000)
