@@ -30,6 +30,12 @@ _ACTIONS = {
     "consent": ("U", "update"), "activation": ("C", "create"),
 }  # fmt: skip
 _WRITES = frozenset({"create", "update", "delete", "transaction", "consent", "activation"})
+_CUSTODIAN = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+_SOURCE, _DESTINATION = (_DCM, "110153"), (_DCM, "110152")
+# Who reads is the destination of the pattern, who asks or writes its source.
+_READS = frozenset({"read", "vread", "history"})
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_NETWORK = {"extension": [{"url": _ABSENT, "valueCode": "not-asked"}]}  # no address is journalled
 _OUTCOMES = {"permit": "0", "refuse": "4", "withheld": "8"}
 
 
@@ -58,18 +64,28 @@ def audit_event(entry: Entry) -> bytes:
 
 def _agents(entry: Entry) -> Iterator[dict[str, Any]]:
     """Client and server as BALP names them for the direction, then the person."""
-    client, server = ("110153", "110152") if entry.action in _WRITES else ("110152", "110153")
-    if entry.client:
-        yield {"type": _coded(_DCM, client), "who": {"display": entry.client}, "requestor": False}
-    yield {"type": _coded(_DCM, server), "who": {"display": "DMP"}, "requestor": False}
+    client, server = _SOURCE, _DESTINATION
+    if entry.action in _READS:
+        client, server = server, client
+    elif entry.action == "delete":
+        client, server = (_DCM, "110150"), (_CUSTODIAN, "custodian")
+    for kind, name in ((client, entry.client), (server, "DMP")):
+        if name:
+            who = {"display": name}
+            yield {"type": _coded(*kind), "who": who, "requestor": False, "network": _NETWORK}
+    yield from _people(entry)
+
+
+def _people(entry: Entry) -> Iterator[dict[str, Any]]:
+    """The user, and the organisation acted for."""
     kind = "AUT" if entry.action in _WRITES else "IRCP"
     who = entry.who
     if who["kind"] == "practitioner":
         yield {
             "type": _coded(_PARTICIPATION, kind),
             "who": _named("Practitioner", who.get("id"), who.get("inpe"), who.get("name")),
-            "name": who.get("name", ""),
-            "role": [{"text": who.get("role", "")}],
+            **({"name": who["name"]} if "name" in who else {}),
+            **({"role": [{"text": who["role"]}]} if "role" in who else {}),
             "requestor": True,
             "purposeOfUse": [{"coding": [{"system": _REASON, "code": entry.purpose}]}],
         }
@@ -124,8 +140,9 @@ def _entities(entry: Entry) -> Iterator[dict[str, Any]]:
             "role": {"system": _ROLE, "code": "4", "display": "Domain Resource"},
         }
     if entry.disclosed:
+        digest = orjson.dumps(entry.disclosed).decode()
         yield {
-            "extension": [{"url": _DISCLOSED, "valueString": orjson.dumps(entry.disclosed).decode()}],
+            "extension": [{"url": _DISCLOSED, "valueString": digest}],
             "type": {"system": _ENTITY, "code": "2", "display": "System Object"},
             "what": {"display": f"{entry.disclosed['count']} resources"},
         }  # fmt: skip

@@ -6,6 +6,7 @@ PCF forbids `provision.action`; without it a provision is about both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -19,6 +20,8 @@ _SCOPE = ("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy
 _CATEGORY = ("http://loinc.org", "59284-0")
 _RECIPIENT = ("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP")
 _FORBIDDEN = ("action", "class", "code")
+_MODIFIED = "what changes the meaning of the rest and is not known is refused"
+_RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}\Z")
 _MEANINGS = {"instance": "items", "related": "related", "authoredby": "authors"}
 _KINDS: Mapping[str, ActorKind] = {"Practitioner": "practitioner", "Organization": "organization"}
 
@@ -54,6 +57,8 @@ def _basics(consent: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue("PCF requires it", "Consent.source[x]", "required")
     if not any(policy.get("uri") for policy in consent.get("policy", ())):
         yield Issue("PCF requires it", "Consent.policy.uri", "required")
+    if consent.get("modifierExtension"):
+        yield Issue(_MODIFIED, "Consent.modifierExtension", "extension")
     if consent.get("verification"):
         yield Issue("PCF forbids it", "Consent.verification", "structure")
 
@@ -64,6 +69,9 @@ def _shape(provision: Mapping[str, Any], path: str, level: int) -> Iterator[Issu
     for element in _FORBIDDEN:
         if provision.get(element):
             yield Issue("PCF forbids it", f"{path}.{element}", "structure")
+    if provision.get("modifierExtension"):
+        yield Issue(_MODIFIED, f"{path}.modifierExtension", "extension")
+    yield from _codeless(provision, path)
     for i, actor in enumerate(provision.get("actor", ())):
         if not _coded([actor.get("role", {})], _RECIPIENT):
             yield Issue("role must be IRCP", f"{path}.actor[{i}].role", "value")
@@ -72,6 +80,16 @@ def _shape(provision: Mapping[str, Any], path: str, level: int) -> Iterator[Issu
             yield Issue("PCF has one nested level", f"{path}.provision[{i}]", "structure")
         else:
             yield from _shape(nested, f"{path}.provision[{i}]", level + 1)
+
+
+def _codeless(provision: Mapping[str, Any], path: str) -> Iterator[Issue]:
+    """Codings that narrow a provision must say to what."""
+    for element in ("purpose", "securityLabel"):
+        for i, coding in enumerate(provision.get(element, ())):
+            if not coding.get("code"):
+                yield Issue(
+                    "without a code it says nothing", f"{path}.{element}[{i}].code", "required"
+                )
 
 
 def _coded(concepts: Any, wanted: tuple[str, str]) -> bool:
@@ -143,6 +161,15 @@ def _actor(reference: Mapping[str, Any], path: str) -> Iterator[Actor]:
         yield Actor(named, identifier["value"])
 
 
+def _author(reference: Mapping[str, Any], path: str) -> str:
+    """The organisation that wrote version 1 is known by its INPE number alone."""
+    identifier = reference.get("identifier", {})
+    named = identifier.get("system") == INPE and identifier.get("value")
+    if not named or reference.get("type", "Organization") != "Organization":
+        raise Invalid("an author is an Organization, by its urn:ma:inpe identifier", path)
+    return str(named)
+
+
 def _data(provision: Mapping[str, Any], path: str) -> Data:
     found: dict[str, list[str]] = {"items": [], "related": [], "authors": []}
     for i, data in enumerate(provision.get("data", ())):
@@ -152,8 +179,8 @@ def _data(provision: Mapping[str, Any], path: str) -> Data:
             raise Invalid("instance, related or authoredby", f"{where}.meaning")
         reference = data.get("reference", {})
         if member == "authors":
-            found[member] += [actor.value for actor in _actor(reference, f"{where}.reference")]
-        elif "/" not in reference.get("reference", ""):
+            found[member].append(_author(reference, f"{where}.reference"))
+        elif not _RELATIVE.match(reference.get("reference", "")):
             raise Invalid("a reference of the form Type/id", f"{where}.reference")
         else:
             found[member].append(reference["reference"])
