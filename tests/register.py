@@ -68,6 +68,7 @@ class Town:
 
     stack: Stack
     source: str = "192.0.2.1"
+    travel: Any = None
     hinder: Callable[[str], None] = field(default=lambda _: None)
     deafen: Callable[[str], None] = field(default=lambda _: None)
     turn: threading.RLock = field(default_factory=threading.RLock)
