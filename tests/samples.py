@@ -13,7 +13,8 @@ from dmp.adapters.dynamodb.references import DirectoryReferences, row_key
 from dmp.adapters.dynamodb.segments import DynamoSegments
 from dmp.domain.caller import Caller
 from dmp.use_cases.compaction import FOLLOWING_MIN, Compaction
-from dmp.use_cases.record_writes import RecordWrites, Request
+from dmp.use_cases.record_writes import RecordWrites
+from dmp.use_cases.written import Request
 from tests.world import World, observation
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -191,7 +191,7 @@ def _routed(method: str, path: str) -> tuple[str, str, str, dict[str, str]]:
         return "journal", "Journal", *_shape(parts, ["AuditEvent"])
     if parts[0] == "journal":
         return "journal", "Journal", "/journal/entry/{id}", {"id": parts[-1]}
-    reads = method == "GET" or parts[-1] == "_search" or len(parts) == 4  # noqa: PLR2004
+    reads = method == "GET" or parts[-1] == "_search" or len(parts) == 4
     folder, resource = ("access_queries", "AccessQueries") if reads else (
         "record_writes", "RecordWrites")  # fmt: skip
     return folder, resource, *_shape(parts, ["{type}"])

@@ -6,7 +6,7 @@ from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.envelope import Vault
-from dmp.edge.http import FHIR_JSON, FORM, JSON, Answer, Api, Request
+from dmp.edge.http import FHIR_BODIES, FORM, Answer, Api, Request
 from dmp.edge.reads import answer_of as shown
 from dmp.edge.reads import not_modified, read_of
 from dmp.edge.writes import answer_of, write_of
@@ -21,49 +21,43 @@ records = DynamoRecords(vault, settings.records_table, settings.keys_table, sett
 changes = ConsentChanges(records, SystemClock(), settings.fhir_base)
 queries = AccessQueries(records, records, SystemClock(), settings.fhir_base)
 api = Api("consent_changes")
-READS = (FHIR_JSON, JSON)
 
 
-@api.route("/fhir/Consent", ["POST"], READS)
+@api.route("/fhir/Consent", ["POST"], FHIR_BODIES)
 def create(request: Request) -> Answer:
     """A new consent, in force at once when active."""
     return answer_of(changes.create(write_of(request), json_reader.read_object(request.body)))
 
 
-@api.route("/fhir/Consent/{id}", ["PUT"], READS)
+@api.route("/fhir/Consent/{id}", ["PUT"], FHIR_BODIES)
 def update(request: Request) -> Answer:
     """The consent's next version; inactive revokes."""
-    resource = json_reader.read_object(request.body)
-    name, if_match = request.parameters["id"], request.header("if-match")
-    return answer_of(changes.update(write_of(request), name, resource, if_match))
+    name, resource = request.parameters["id"], json_reader.read_object(request.body)
+    write = changes.update(write_of(request), name, resource, request.header("if-match"))
+    return answer_of(write)
 
 
 @api.route("/fhir/Consent/{id}", ["DELETE"])
 def revoke(request: Request) -> Answer:
     """The consent is over."""
-    name, if_match = request.parameters["id"], request.header("if-match")
-    return answer_of(changes.revoke(write_of(request), name, if_match))
-
-
-@api.route("/fhir/Consent", ["GET"])
-def search(request: Request) -> Answer:
-    """The patient's consents."""
-    patient_only(request.authenticated())
-    return Answer(200, queries.search(read_of(request), CONSENT, request.query))
+    write = changes.revoke(write_of(request), request.parameters["id"], request.header("if-match"))
+    return answer_of(write)
 
 
 @api.route("/fhir/Consent/_search", ["POST"], (FORM,))
-def search_by_form(request: Request) -> Answer:
-    """The same search, its parameters in the body."""
-    return search(request)
+@api.route("/fhir/Consent", ["GET"])
+def search(request: Request) -> Answer:
+    """The patient's consents; the parameters in the query or in a form."""
+    patient_only(request.authenticated())
+    return Answer(200, queries.search(read_of(request), CONSENT, request.query))
 
 
 @api.route("/fhir/Consent/{id}", ["GET"])
 def read(request: Request) -> Answer:
     """One consent as it stands."""
     patient_only(request.authenticated())
-    version = queries.read(read_of(request), CONSENT, request.parameters["id"])
-    return not_modified(request, version) or shown(version)
+    found = queries.read(read_of(request), CONSENT, request.parameters["id"])
+    return not_modified(request, found) or shown(found)
 
 
 @api.route("/fhir/Consent/{id}/_history", ["GET"])
@@ -77,12 +71,14 @@ def history(request: Request) -> Answer:
 def vread(request: Request) -> Answer:
     """One version of one consent."""
     patient_only(request.authenticated())
-    name, number = request.parameters["id"], request.parameters["vid"]
-    return shown(queries.vread(read_of(request), CONSENT, name, number))
+    return shown(
+        queries.vread(
+            read_of(request), CONSENT, request.parameters["id"], request.parameters["vid"]
+        )
+    )
 
 
 api.refuse("/fhir/Consent", ["PUT", "PATCH", "DELETE"], "conditional changes are not served")
-api.refuse("/fhir/Consent/{id}", ["PATCH"], "PATCH is not served; send the whole Consent with PUT")
-api.refuse("/fhir/Consent/{id}", ["POST"], "no such operation is served")
+api.refuse("/fhir/Consent/{id}", ["PATCH", "POST"], "send the whole Consent with PUT")
 api.refuse("/fhir/Consent/{id}/{operation}", ["GET", "POST"], "no such operation is served")
 handler = api.handler

@@ -7,7 +7,7 @@ from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.references import DirectoryReferences
 from dmp.adapters.envelope import Vault
-from dmp.edge.http import FHIR_JSON, JSON, Answer, Api, Request
+from dmp.edge.http import FHIR_BODIES, Answer, Api, Request
 from dmp.edge.writes import answer_of, write_of
 from dmp.fhir import json_reader
 from dmp.settings import RecordSettings
@@ -19,24 +19,23 @@ records = DynamoRecords(vault, settings.records_table, settings.keys_table, sett
 directory = DirectoryReferences(settings.registry_table)
 writes = RecordWrites(records, directory, SystemClock(), settings.fhir_base)
 api = Api("record_writes")
-READS = (FHIR_JSON, JSON)
 
 
-@api.route("/fhir", ["POST"], READS)
+@api.route("/fhir", ["POST"], FHIR_BODIES)
 def transaction(request: Request) -> Answer:
     """A transaction bundle, one commit (ITI-65's form of provision)."""
     content = json_reader.read_object(request.body)
     return answer_of(writes.transaction(write_of(request, representation=False), content))
 
 
-@api.route("/fhir/{type}", ["POST"], READS)
+@api.route("/fhir/{type}", ["POST"], FHIR_BODIES)
 def create(request: Request) -> Answer:
     """One new resource."""
     resource = json_reader.read_object(request.body)
     return answer_of(writes.create(write_of(request), request.parameters["type"], resource))
 
 
-@api.route("/fhir/{type}/{id}", ["PUT"], READS)
+@api.route("/fhir/{type}/{id}", ["PUT"], FHIR_BODIES)
 def update(request: Request) -> Answer:
     """The next version of a resource, or version 1 under a client's own id."""
     resource = json_reader.read_object(request.body)

@@ -1,5 +1,7 @@
-"""Keyed hashes by KMS: national identifiers and one-time codes are few enough to be guessed
-offline, so the key never leaves KMS and every guess is a call that is logged and throttled.
+"""Keyed hashes by KMS.
+
+National identifiers and one-time codes are few enough to be guessed offline, so the key never
+leaves KMS and every guess is a call that is logged and throttled.
 """
 
 from __future__ import annotations

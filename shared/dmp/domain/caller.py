@@ -61,7 +61,7 @@ class Caller:
             ends, starts, until = row.get("ends"), row.get("starts"), row.get("expires")
             if (isinstance(starts, str) and day < starts) or (isinstance(ends, str) and day > ends):
                 raise Unauthenticated("the practitioner's role is not active today")
-            if isinstance(until, int) and now >= until:
+            if (self.session or until is not None) and not (isinstance(until, int) and now < until):
                 raise Unauthenticated("the session has ended")
 
     def require_scope(self, resource_type: str, interaction: str) -> None:
@@ -76,9 +76,9 @@ def covered(scopes: Sequence[str], kind: Kind, resource_type: str, letter: str) 
     for scope in scopes:
         context, _, rest = scope.partition("/")
         wanted, _, letters = rest.partition(".")
-        if context in contexts and wanted in ("*", resource_type) and in_order(letters):
-            if letter in letters:
-                return True
+        about = context in contexts and wanted in ("*", resource_type)
+        if about and in_order(letters) and letter in letters:
+            return True
     return False
 
 

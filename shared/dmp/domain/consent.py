@@ -103,7 +103,7 @@ def _provision(members: dict[str, object]) -> Provision:
     data = members["data"]
     actors = members["actors"]
     if not isinstance(data, dict) or not isinstance(actors, list):
-        raise ValueError("not a provision")
+        raise TypeError("not a provision")
     return Provision(
         **{  # type: ignore[arg-type]  # the members are what to_bytes wrote
             **{name: tuple(v) if isinstance(v, list) else v for name, v in members.items()},

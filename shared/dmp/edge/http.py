@@ -35,7 +35,7 @@ from dmp.fhir import outcome
 FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-PATCHES = ("application/json-patch+json", FHIR_JSON, JSON)
+FHIR_BODIES = (FHIR_JSON, JSON)
 ANYTHING = ("*/*",)
 BODY_BYTES_MAX = 4 * 1024 * 1024
 _UNKNOWN = "an internal error occurred; the request id tells the operator which"

@@ -13,7 +13,7 @@ for _name in ("aws_encryption_sdk", "boto3", "botocore", "pynamodb"):
     logging.getLogger(_name).setLevel(logging.CRITICAL if "sdk" in _name else logging.WARNING)
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="DMP")
 
 
 def count(name: str, value: int = 1) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dmp.domain.refusals import BadParameter
 from dmp.edge.http import Answer, Request
-from dmp.use_cases import record_writes
+from dmp.use_cases import written
 
 KEY_MAX = 128
 
 
-def write_of(request: Request, *, representation: bool = True) -> record_writes.Request:
+def write_of(request: Request, *, representation: bool = True) -> written.Request:
     """Who writes, how the journal tells it, and the headers that change the answer."""
     if request.header("if-none-exist"):
         raise BadParameter("conditional create is not served", "If-None-Exist")
@@ -17,19 +17,19 @@ def write_of(request: Request, *, representation: bool = True) -> record_writes.
     if key is not None and not 0 < len(key) <= KEY_MAX:
         raise BadParameter(f"1 to {KEY_MAX} characters", "Idempotency-Key")
     told = told_as(request)
-    return record_writes.Request(
+    return written.Request(
         caller=request.authenticated(),
         request=request.request_id,
         query=told,
         idempotency_key=key,
-        digest=record_writes.digest_of(request.method, told, request.body),
+        digest=written.digest_of(request.method, told, request.body),
         representation=_preferred(request.header("prefer"), representation),
     )
 
 
-def answer_of(written: record_writes.Written) -> Answer:
+def answer_of(done: written.Written) -> Answer:
     """The write's own status, headers and body."""
-    return Answer(written.status, written.body, written.headers)
+    return Answer(done.status, done.body, done.headers)
 
 
 def told_as(request: Request) -> str:

@@ -60,9 +60,12 @@ def references(resource: Mapping[str, Any]) -> Iterator[str]:
             for item in value:
                 if item.__class__ is dict:
                     yield from references(item)
-        elif key == "reference" and value.__class__ is str and "/" in value:
-            if not value.startswith(("urn:", "http:", "https:", "#")):
-                yield value.partition("/_history")[0]
+        elif key == "reference" and value.__class__ is str and _is_relative(value):
+            yield value.partition("/_history")[0]
+
+
+def _is_relative(reference: str) -> bool:
+    return "/" in reference and not reference.startswith(("urn:", "http:", "https:", "#"))
 
 
 def patients(named: frozenset[str]) -> frozenset[str]:

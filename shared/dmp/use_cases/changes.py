@@ -56,7 +56,7 @@ class Made:
     pointer: Pointer | None = None
 
 
-def target(resource_type: str, text: str, caller: Caller, path: str) -> ResourceId:
+def target(text: str, caller: Caller, path: str) -> ResourceId:
     """The id of an update or deletion; 422 when no client of that prefix may bring it."""
     parsed = resource_id(text)
     if parsed is None or parsed.text == parsed.patient:
@@ -226,10 +226,7 @@ def find(versions: Iterable[Version], resource_type: str, name: str) -> Version 
 
 def stamped(resource: Mapping[str, Any], name: str, version: int, at: str) -> dict[str, Any]:
     """The resource as it is kept: our id, and our version and time in `meta`."""
-    meta = {
-        **{k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated")},
-        "versionId": str(version),
-        "lastUpdated": at,
-    }  # fmt: skip
+    ours = {"versionId": str(version), "lastUpdated": at}
+    meta = {**{k: v for k, v in resource.get("meta", {}).items() if k not in ours}, **ours}
     first = {"resourceType": resource["resourceType"], "id": name, "meta": meta}
     return {**first, **{k: v for k, v in resource.items() if k not in first}}

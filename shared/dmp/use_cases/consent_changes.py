@@ -12,7 +12,6 @@ from typing import Any
 from dmp.domain.caller import Caller
 from dmp.domain.consent import Standing
 from dmp.domain.identifiers import ResourceId, commit_id, resource_id
-from dmp.domain.instants import http_date
 from dmp.domain.record import Version
 from dmp.domain.refusals import Forbidden, Invalid, NotFound, PreconditionFailed, Unavailable
 from dmp.fhir.consent import compile_consent
@@ -20,7 +19,7 @@ from dmp.fhir.validator import validate
 from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
-from dmp.use_cases.record_writes import Request, Written
+from dmp.use_cases.written import Request, Written, one_answer
 
 CONSENT = "Consent"
 
@@ -100,7 +99,7 @@ class ConsentChanges:
                 standing=_next(visit.standing, change, version),
             ),
         )
-        return _written(version, at_ms, self._base)
+        return one_answer(self._base, representation=True)([made], at_ms)
 
     def _held(self, visit: Visit, change: Change) -> Held:
         if change.id is None:
@@ -115,14 +114,6 @@ def _next(standing: Standing, change: Change, version: Version) -> Standing:
         return standing.with_consent(version.id, ())
     provisions = compile_consent(change.resource, version.id, version.at)
     return standing.with_consent(version.id, provisions)
-
-
-def _written(version: Version, at_ms: int, base: str) -> Written:
-    if version.deleted:
-        return Written(204, {}, b"")
-    headers = {"Location": f"{base}/{version.name}", "ETag": f'W/"{version.version}"'}
-    headers["Last-Modified"] = http_date(at_ms)
-    return Written(201 if version.version == 1 else 200, headers, version.body)
 
 
 def patient_only(caller: Caller) -> None:

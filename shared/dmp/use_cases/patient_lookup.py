@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import orjson
-
 from dmp.domain.identifiers import NATIONAL
 from dmp.domain.instants import instant
 from dmp.domain.refusals import BadParameter, Forbidden
-from dmp.fhir import bundle
+from dmp.fhir import bundle, json_reader
 from dmp.use_cases.access_queries import Request
 from dmp.use_cases.gate import Ask, Gate
 from dmp.use_cases.ports import Clock, Door, Records
@@ -62,7 +60,7 @@ class PatientLookup:
         if patient and isinstance(door, Door) and door.active:
             ask = Ask(caller, patient, "read", "search", "Patient?identifier", request.request)
             self._gate.note(ask, door, RULE, now_ms)
-            body = orjson.dumps({"resourceType": "Patient", "id": patient})
+            body = json_reader.write({"resourceType": "Patient", "id": patient})
             entries.append((f"{self._base}/Patient/{patient}", body, "match"))
         links = [("self", f"{self._base}/Patient")]
         return bundle.searchset(

@@ -6,14 +6,12 @@ another writer won is decided again on what stands now; an Idempotency-Key gives
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import ResourceId, commit_id
-from dmp.domain.instants import http_date
 from dmp.domain.journal import Action, disclosure
 from dmp.domain.refusals import (
     IdempotencyConflict,
@@ -30,55 +28,26 @@ from dmp.fhir.validator import validate
 from dmp.use_cases.changes import (
     Change,
     Held,
-    Made,
     Workshop,
     newest_commit,
     patient_of,
     target,
 )
-from dmp.use_cases.gate import ONCE_S, TRIES_MAX, Ask, Gate, Visit, opening
-from dmp.use_cases.ports import Clock, Directory, Once, Raced, Records, Write
+from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
+from dmp.use_cases.ports import Clock, Directory, Raced, Records, Write
+from dmp.use_cases.written import (
+    Render,
+    Request,
+    Written,
+    bundle_answer,
+    once_key,
+    once_of,
+    one_answer,
+)
 
 CHANGED_MAX = 80
 NAMED_MAX = 20
 _OPENS: Mapping[str, Action] = {"create": "create", "update": "update", "delete": "delete"}
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What stands behind a write besides its content. `query` is how the journal tells it."""
-
-    caller: Caller
-    request: str
-    query: str
-    idempotency_key: str | None = None
-    digest: str = ""
-    representation: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The answer to a write, as kept for its Idempotency-Key: status, headers and body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def to_bytes(self) -> bytes:
-        """Headers first, line by line, then the body."""
-        head = "\n".join([str(self.status), *(f"{k}: {v}" for k, v in self.headers.items())])
-        return head.encode() + b"\n\n" + self.body
-
-    @classmethod
-    def from_bytes(cls, kept: bytes) -> Written:
-        """The inverse of `to_bytes`."""
-        head, _, body = kept.partition(b"\n\n")
-        status, *lines = head.decode().split("\n")
-        pairs = (line.partition(": ") for line in lines)
-        return cls(int(status), {name: value for name, _, value in pairs}, body)
-
-
-Render = Callable[[Sequence[Made], int], Written]
 
 
 class RecordWrites:
@@ -97,7 +66,12 @@ class RecordWrites:
         request.caller.require_scope(resource_type, "create")
         _check(resource_type, resource)
         change = Change("create", resource_type, resource_type, resource)
-        return self._write(request, [change], "create", self._single(request))
+        return self._write(
+            request,
+            [change],
+            "create",
+            one_answer(self._base, representation=request.representation),
+        )
 
     def update(
         self,
@@ -113,18 +87,28 @@ class RecordWrites:
         _check(kind, resource)
         if resource.get("id") != text:
             raise Invalid("the resource's id must be the one in the URL", f"{kind}.id")
-        wanted = target(kind, text, request.caller, kind)
+        wanted = target(text, request.caller, kind)
         change = Change("update", kind, kind, resource, wanted, if_match)
-        return self._write(request, [change], "update", self._single(request))
+        return self._write(
+            request,
+            [change],
+            "update",
+            one_answer(self._base, representation=request.representation),
+        )
 
     def delete(self, request: Request, name: tuple[str, str], if_match: str | None) -> Written:
         """`DELETE /fhir/{type}/{id}`: 204, also when it was deleted before."""
         kind, text = name
         _writable(kind, "type")
         request.caller.require_scope(kind, "delete")
-        wanted = target(kind, text, request.caller, kind)
+        wanted = target(text, request.caller, kind)
         change = Change("delete", kind, kind, None, wanted, if_match)
-        return self._write(request, [change], "delete", self._single(request))
+        return self._write(
+            request,
+            [change],
+            "delete",
+            one_answer(self._base, representation=request.representation),
+        )
 
     def transaction(self, request: Request, content: dict[str, Any]) -> Written:
         """`POST /fhir`: every entry in one commit, or none."""
@@ -149,7 +133,9 @@ class RecordWrites:
         resources = [(e.index, e.resource) for e in entries if e.resource is not None]
         if broken := bundle.unresolved(resources, known):
             raise Invalid(broken[:NAMED_MAX])
-        return self._write(request, changes, "transaction", self._bundle(request))
+        return self._write(
+            request, changes, "transaction", bundle_answer(representation=request.representation)
+        )
 
     def _write(
         self, request: Request, changes: Sequence[Change], action: Action, render: Render
@@ -205,7 +191,7 @@ class RecordWrites:
             pointers=[m.pointer for m in made if m.pointer is not None],
             access=access,
             notice=notice,
-            once=_once(request, answer, at_ms),
+            once=once_of(request, answer, at_ms),
         )
         self._records.commit(visit.door, write)
         return answer
@@ -243,60 +229,6 @@ class RecordWrites:
             raise IdempotencyConflict("the Idempotency-Key was used with another request")
         return Written.from_bytes(answer)
 
-    def _single(self, request: Request) -> Render:
-        def render(made: Sequence[Made], at_ms: int) -> Written:
-            version = made[0].version
-            if version is None or version.deleted:
-                return Written(204, {}, b"")
-            location = f"{self._base}/{version.name}"
-            headers = {"Location": location, "ETag": f'W/"{version.version}"'}
-            headers["Last-Modified"] = http_date(at_ms)
-            status = 201 if version.version == 1 else 200
-            return Written(status, headers, version.body if request.representation else b"")
-
-        return render
-
-    def _bundle(self, request: Request) -> Render:
-        def render(made: Sequence[Made], at_ms: int) -> Written:
-            answers = [_answer(one, request.representation) for one in made]
-            at = next((m.version.at for m in made if m.version), "")
-            body = bundle.transaction_response("transaction", answers, last_updated=at)
-            return Written(200, {}, body)
-
-        return render
-
-
-def once_key(request: Request) -> str:
-    """The guard of an Idempotency-Key: per client and person."""
-    caller = request.caller
-    who = caller.practitioner or caller.patient or ""
-    return f"key|{caller.client_id}|{who}|{request.idempotency_key}"
-
-
-def digest_of(method: str, path: str, body: bytes) -> str:
-    """What must be the same for an Idempotency-Key to be the same request."""
-    return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
-
-
-def _once(request: Request, answer: Written, at_ms: int) -> Once | None:
-    if not request.idempotency_key:
-        return None
-    until = at_ms // 1000 + ONCE_S
-    return Once(once_key(request), request.digest, answer.to_bytes(), until)
-
-
-def _answer(made: Made, representation: bool) -> bundle.Answer:
-    version = made.version
-    if version is None or version.deleted:
-        return bundle.Answer("204 No Content")
-    return bundle.Answer(
-        status="201 Created" if version.version == 1 else "200 OK",
-        location=version.name,
-        etag=f'W/"{version.version}"',
-        last_modified=version.at,
-        resource=version.body if representation else None,
-    )
-
 
 def _writable(resource_type: str, expression: str) -> None:
     if resource_type not in compartment.writable():
@@ -329,7 +261,7 @@ def _change(entry: bundle.Entry, caller: Caller) -> Change:
     caller.require_scope(kind, interaction)
     name: ResourceId | None = None
     if entry.method != "POST":
-        name = target(kind, text, caller, f"{path}.resource")
+        name = target(text, caller, f"{path}.resource")
     return Change(
         kind=interaction,  # type: ignore[arg-type]  # one of the three by the table above
         type=kind,

@@ -1,4 +1,4 @@
-"""The items of `records`, `keys`, and what they share with `registry`: keys and attributes, no rules (DESIGN section 5)."""
+"""The items of `records` and `keys`, and the registry's identifiers: attributes, no rules."""
 
 from __future__ import annotations
 
