@@ -225,12 +225,18 @@ def test_a_quiet_emulator_saves_nothing_and_a_light_call_nothing_heavy() -> None
     called = launcher.Called()
     assert called.take() == (False, False)
 
-    called.note(b"AWS4-HMAC-SHA256 Credential=test/20261122/eu-west-1/dynamodb/aws4_request, S")
+    called.note(_signed("dynamodb") | {b"x-amz-target": b"DynamoDB_20120810.GetItem"})
     assert called.take() == (True, False)
 
-    called.note(b"AWS4-HMAC-SHA256 Credential=test/20261122/eu-west-1/cloudformation/aws4_request")
+    called.note(_signed("cloudformation"))
     assert called.take() == (True, True)
+    assert json.loads(called.answer()) == {"dynamodb.GetItem": 1, "cloudformation": 1}
     assert called.take() == (False, False)
+
+
+def _signed(service: str) -> dict[bytes, bytes]:
+    scope = f"Credential=test/20261122/eu-west-1/{service}/aws4_request"
+    return {b"authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host".encode()}
 
 
 def test_a_changed_upstream_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
