@@ -92,6 +92,8 @@ def test_the_live_are_let_in() -> None:
         (PATIENT, "session#s1", None),
         (PATIENT, "session#s1", {"active": False, "expires": NOW + 1}),
         (PATIENT, "session#s1", {"expires": NOW + 1}),
+        (PATIENT, "session#s1", {"active": True}),
+        (PATIENT, "session#s1", {"active": True, "expires": "9999999999"}),
         (PATIENT, "session#s1", {"active": "yes", "expires": NOW + 1}),
         (PATIENT, "session#s1", {"active": True, "expires": NOW}),
         (DOCTOR, "client#app", None),

@@ -69,7 +69,7 @@ def test_good_rows_become_entries_with_the_names_of_each_other() -> None:
     [
         ({"organizations": {"inpe": "12345678"}}, "organizations[0].inpe"),
         ({"organizations": {"name": None}}, "organizations[0].name"),
-        ({"organizations": {"name": "x" * 101}}, "organizations[0].name"),
+        ({"organizations": {"name": "é" * 101}}, "organizations[0].name"),
         ({"organizations": {"id": "a/b"}}, "organizations[0].id"),
         ({"organizations": {"active": "yes"}}, "organizations[0].active"),
         ({"practitioners": {"given": []}}, "practitioners[0].given"),
@@ -77,6 +77,9 @@ def test_good_rows_become_entries_with_the_names_of_each_other() -> None:
         ({"practitioners": {"name": " x"}}, "practitioners[0].name"),
         ({"roles": {"practitioner": oauth.SURGEON}}, "roles[0].practitioner"),
         ({"roles": {"organization": oauth.HOSPITAL}}, "roles[0].organization"),
+        ({"roles": {"role": "x" * 65}}, "roles[0].role"),
+        ({"roles": {"starts": 2020}}, "roles[0].starts"),
+        ({"clients": {"scopes": "system/*.rs " * 200}}, "clients[0].scopes"),
         ({"roles": {"starts": "2020-1-1"}}, "roles[0].starts"),
         ({"roles": {"starts": "2021-02-29"}}, "roles[0].starts"),
         ({"roles": {"ends": "never"}}, "roles[0].ends"),

@@ -17,7 +17,8 @@ from dmp.domain.refusals import Invalid, Issue
 
 Entry = Client | Practitioner | Organization | Role
 Row = Mapping[str, Any]
-NAME_MAX = 100  # names travel in access tokens, whose size is bounded
+NAME_BYTES_MAX = 200  # names travel in access tokens, whose size is bounded
+ROLE_BYTES_MAX = 64
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9\-._~]{1,64}\Z")
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,5}\Z")
@@ -98,7 +99,7 @@ def _faults(
             if kind == "practitioners":
                 yield from _check(path, row, {"family": _is_name, "given": _are_names})
     for path, row in _each(rows, "roles"):
-        yield from _check(path, row, {"role": _is_name, "starts": _is_day})
+        yield from _check(path, row, {"role": _is_role, "starts": _is_day})
         if "ends" in row:
             yield from _check(path, row, {"ends": _is_day})
         for name, kind in (("practitioner", "practitioners"), ("organization", "organizations")):
@@ -166,7 +167,16 @@ def _is_inpe(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) == len(value) <= NAME_MAX
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and value.strip() == value
+        and len(value.encode()) <= NAME_BYTES_MAX
+    )
+
+
+def _is_role(value: Any) -> bool:
+    return _is_name(value) and len(value.encode()) <= ROLE_BYTES_MAX
 
 
 def _are_names(value: Any) -> bool:
