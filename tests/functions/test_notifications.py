@@ -10,9 +10,10 @@ import pytest
 import time_machine
 from botocore.exceptions import ClientError
 
+from infra.template import ROOT
 from tests.post import Post
 from tests.register import mails, sms
-from tests.stack import Stack
+from tests.stack import Context, Stack
 from tests.world import World
 
 NOW = 1_795_000_000
@@ -276,3 +277,20 @@ def test_the_way_takes_the_calls_that_are_budgeted(post: Post) -> None:
 
 def _keys(pk: str, sk: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def test_the_events_kept_for_developers_are_answered(post: Post) -> None:
+    """They speak of a record that is not here: nothing to do is no failure."""
+    api = post.stack.app("notifications", "NotificationsApi")
+    handlers = {
+        "announce": post.announcer.announce, "deliver": post.sender.deliver,
+        "sweep": post.sweeper.sweep,
+    }  # fmt: skip
+    for path in sorted((ROOT / "events" / "notifications").glob("*.json")):
+        event = json.loads(path.read_text("utf-8"))
+        handler = handlers.get(path.stem, api.handler)
+        answered = handler(event, Context("Notifications"))
+        if path.stem in handlers:
+            assert not answered.get("batchItemFailures")
+        else:
+            assert answered["statusCode"] == 401, path.stem
