@@ -6,8 +6,10 @@ sent as well where ../shared/data is at hand.
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -110,17 +112,17 @@ class Day:
         """The clinic's app sends bundles: the project's own, and real ones."""
         token = self.clinic.token(self.physician)
         sample = SAMPLE.read_text("utf-8").replace(SAMPLE_PATIENT, f"Patient/{self.patient}")
-        self._transaction(token, "a consultation", json.loads(sample))
+        self._transaction(token, "a consultation", sample)
         files = sorted(SYNTHEA.glob("*.json"), key=lambda p: p.stat().st_size)
         if not files:
             console.print("   [dim]no Synthea bundles at hand: left out[/]")
-        for path in files:
-            self._real(token, path)
+        for number, path in enumerate(files, 1):
+            self._real(token, path, f"Synthea {number} of {len(files)}")
 
-    def _real(self, token: str, path: Path) -> None:
+    def _real(self, token: str, path: Path, title: str) -> None:
         bundle = prepared(json.loads(path.read_text("utf-8")), self.patient)
-        references = conditional_references(bundle)
-        name = path.name.partition("_")[0] + f", {len(bundle['entry'])} resources"
+        references = conditional_references(json.loads(bundle))
+        name = f"{title}, {bundle.count('fullUrl')} resources"
         if references:
             refused = self._send(token, bundle)
             if refused.status_code == 422:
@@ -129,10 +131,11 @@ class Day:
             load_directory(local.emulator(), references)
         self._transaction(token, name, bundle)
 
-    def _send(self, token: str, bundle: dict[str, Any]) -> Any:
-        return self.sandbox.send("POST", self.base, token, json=bundle)
+    def _send(self, token: str, bundle: str) -> Any:
+        headers = {"Content-Type": "application/fhir+json"}
+        return self.sandbox.send("POST", self.base, token, content=bundle.encode(), headers=headers)
 
-    def _transaction(self, token: str, name: str, bundle: dict[str, Any]) -> None:
+    def _transaction(self, token: str, name: str, bundle: str) -> None:
         started = time.monotonic()
         done = self._send(token, bundle)
         if done.status_code != 200:
@@ -216,15 +219,14 @@ def somebody_new(described: Mapping[str, Any]) -> Mapping[str, Any]:
     )
 
 
-def prepared(bundle: dict[str, Any], patient: str) -> dict[str, Any]:
+def prepared(bundle: dict[str, Any], patient: str) -> str:
     """A Synthea bundle as a sender makes it ready: its Patient dropped, its subject rewritten."""
     dropped = [e for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient"]
     kept = [e for e in bundle["entry"] if e not in dropped]
     text = json.dumps({**bundle, "entry": kept}, ensure_ascii=False)
     for entry in dropped:
         text = text.replace(json.dumps(entry["fullUrl"]), json.dumps(f"Patient/{patient}"))
-    ready: dict[str, Any] = json.loads(text)
-    return ready
+    return text
 
 
 def value_of(text: str) -> str:
@@ -248,10 +250,17 @@ def show_journal(events: list[dict[str, Any]]) -> None:
         who = next((a for a in event["agent"] if a["requestor"]), event["agent"][0])
         name = who.get("name") or who["who"].get("display") or "the patient"
         outcome = "permit" if event["outcome"] == "0" else event["outcomeDesc"]
-        what = event["subtype"][0]["code"]
+        what = what_of(event)
         table.add_row(event["recorded"][11:19], name, what, outcome,
                       event["extension"][0]["valueCode"])  # fmt: skip
     console.print(table)
+
+
+def what_of(event: dict[str, Any]) -> str:
+    """The request as the journal keeps it, or the kind of event; without the pseudonym."""
+    queries = [e["query"] for e in event["entity"] if "query" in e]
+    told = base64.b64decode(queries[0]).decode() if queries else event["subtype"][0]["code"]
+    return re.sub(r"[0-9a-v]{20}(\.[0-9a-v.]+)?", "…", told)
 
 
 @contextmanager

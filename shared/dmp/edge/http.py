@@ -37,6 +37,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 FHIR_BODIES = (FHIR_JSON, JSON)
 ANYTHING = ("*/*",)
+FORM_BYTES_MAX = 16 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
 _UNKNOWN = "an internal error occurred; the request id tells the operator which"
 
@@ -199,6 +200,8 @@ def _request(event: dict[str, Any], request_id: str, reads: tuple[str, ...]) -> 
     if body:
         media_type = _media_type(headers, reads)
         if media_type == FORM and FORM in reads:
+            if len(body) > FORM_BYTES_MAX:
+                raise TooLarge(f"a form is at most {FORM_BYTES_MAX} bytes")
             query += parse_qsl(_text(body), keep_blank_values=True)
     return Request(
         method=event["httpMethod"],

@@ -133,8 +133,8 @@ class Records(Protocol):
     def commit(self, door: Door, write: Write) -> None:
         """One transaction; Raced tells over what another writer won."""
 
-    def used(self, door: Door, key: str) -> tuple[str, bytes] | None:
-        """Digest and answer of a one-use guard, or None."""
+    def used(self, door: Door, key: str, now: int) -> tuple[str, bytes] | None:
+        """Digest and answer of a one-use guard that has not ended by now, or None."""
 
 
 class Paging(Protocol):

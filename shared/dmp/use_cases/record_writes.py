@@ -221,7 +221,7 @@ class RecordWrites:
         return dict(found)
 
     def _first_answer(self, visit: Visit, request: Request) -> Written | None:
-        used = self._records.used(visit.door, once_key(request))
+        used = self._records.used(visit.door, once_key(request), visit.now_ms // 1000)
         if used is None:
             return None
         digest, answer = used

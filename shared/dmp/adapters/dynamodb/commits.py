@@ -123,14 +123,14 @@ class Commits:
             _put_once(transaction, ring, write.patient, write.once)
         transaction.run(self.connection)
 
-    def used(self, door: Door, key: str) -> tuple[str, bytes] | None:
+    def used(self, door: Door, key: str, now: int) -> tuple[str, bytes] | None:
         """One consistent GetItem of an I# item."""
         ring = ring_of(door)
         name = f"I#{ring.token(key)}"
         found = available(lambda: list(
             RecordItem.query(door.patient, RecordItem.sk == name, consistent_read=True)
         ))  # fmt: skip
-        if not found or found[0].b is None:
+        if not found or found[0].b is None or not found[0].ttl or found[0].ttl <= now:
             return None
         digest, _, answer = decompress(ring.open("record", name, found[0].b)).partition(b"\0")
         return digest.decode(), answer
