@@ -6,10 +6,8 @@ sent as well where ../shared/data is at hand.
 
 from __future__ import annotations
 
-import base64
 import json
 import random
-import re
 import sys
 import time
 from collections import Counter
@@ -19,21 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
-from rich.table import Table
 
 from infra.build import ROOT
 from infra.local import sandbox as local
 from infra.local.directory_of import conditional_references, load_directory
 from infra.local.emulator import CannotRun
+from infra.local.telling import console, show_journal, show_sms, value_of
 from infra.local.visitors import PartnerApp, Person, Sandbox, code_in, consent_for
 
 SAMPLE = ROOT / "infra" / "local" / "first_day.json"
 SAMPLE_PATIENT = "urn:uuid:00000000-0000-4000-8000-000000000001"
 SYNTHEA = ROOT.parent / "shared" / "data" / "synthea"
-console = Console(highlight=False, width=110)
 
 
 class Unexpected(Exception):
@@ -227,40 +222,6 @@ def prepared(bundle: dict[str, Any], patient: str) -> str:
     for entry in dropped:
         text = text.replace(json.dumps(entry["fullUrl"]), json.dumps(f"Patient/{patient}"))
     return text
-
-
-def value_of(text: str) -> str:
-    """The value with its digits as they were sent."""
-    quantity = json.loads(text, parse_float=str)["valueQuantity"]
-    return f"{quantity['value']} {quantity['unit']}"
-
-
-def show_sms(message: Mapping[str, Any]) -> None:
-    """A message as its reader sees it."""
-    title = f"{message['channel']} to {message['to']}"
-    console.print(Panel(escape(message["text"]), title=title, width=80, border_style="cyan"))
-
-
-def show_journal(events: list[dict[str, Any]]) -> None:
-    """Who, when, what, by which rule."""
-    table = Table(title="the patient's journal, newest first")
-    for heading in ("when", "who", "what", "outcome", "rule"):
-        table.add_column(heading)
-    for event in events[:14]:
-        who = next((a for a in event["agent"] if a["requestor"]), event["agent"][0])
-        name = who.get("name") or who["who"].get("display") or "the patient"
-        outcome = "permit" if event["outcome"] == "0" else event["outcomeDesc"]
-        what = what_of(event)
-        table.add_row(event["recorded"][11:19], name, what, outcome,
-                      event["extension"][0]["valueCode"])  # fmt: skip
-    console.print(table)
-
-
-def what_of(event: dict[str, Any]) -> str:
-    """The request as the journal keeps it, or the kind of event; without the pseudonym."""
-    queries = [e["query"] for e in event["entity"] if "query" in e]
-    told = base64.b64decode(queries[0]).decode() if queries else event["subtype"][0]["code"]
-    return re.sub(r"[0-9a-v]{20}(\.[0-9a-v.]+)?", "…", told)
 
 
 @contextmanager
