@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +99,7 @@ def build(layer: str, platform: Platform) -> Path:
     if marker.exists() and marker.read_text("utf-8") == key and folder.exists():
         return folder
     marker.unlink(missing_ok=True)
+    folder.with_suffix(".zip").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "python"
     if layer == "dmp":
@@ -110,6 +113,29 @@ def build(layer: str, platform: Platform) -> Path:
     _compile(python, platform)
     marker.write_text(key, "utf-8")
     return folder
+
+
+def archive(folder: Path) -> bytes:
+    """The folder as a zip that is the same for the same content."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)), (2020, 1, 1, 0, 0, 0))
+                entry.external_attr = 0o644 << 16
+                zipped.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 1)
+    return packed.getvalue()
+
+
+def packed(layer: str, platform: Platform) -> bytes:
+    """The built layer as a zip, kept beside it."""
+    folder = build(layer, platform)
+    kept = folder.with_suffix(".zip")
+    if not kept.exists():
+        part = kept.with_suffix(".part")
+        part.write_bytes(archive(folder))
+        part.replace(kept)
+    return kept.read_bytes()
 
 
 def _install(requirements: str, python: Path, platform: Platform) -> None:

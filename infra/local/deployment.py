@@ -7,10 +7,9 @@ the template, CloudFormation. The template itself is not changed; layers are bui
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import shutil
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +24,6 @@ STACK = "dmp-sandbox"
 BUCKET = "dmp-artifacts"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _SOUND = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-
-
-def archive(folder: Path) -> bytes:
-    """The folder as a zip that is the same for the same content."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and ("python" in path.parts or "__pycache__" not in path.parts):
-                entry = zipfile.ZipInfo(str(path.relative_to(folder)), (2020, 1, 1, 0, 0, 0))
-                entry.external_attr = 0o644 << 16
-                zipped.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 1)
-    return packed.getvalue()
 
 
 class Deployment:
@@ -109,11 +96,12 @@ class Deployment:
             folder = build.ROOT / resource["Properties"]["CodeUri"]
             if not (folder / "app.py").exists():
                 raise CannotRun(f"{folder.relative_to(build.ROOT)}/app.py is missing")
-            resource["Properties"]["CodeUri"] = self._place(archive(folder))
+            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+            resource["Properties"]["CodeUri"] = self._place(build.archive(folder))
         for resource in of_type(template, "AWS::Serverless::LayerVersion").values():
             layer = Path(resource["Properties"]["ContentUri"]).name
-            folder = build.build(layer, build.here())
-            resource["Properties"]["ContentUri"] = self._place(archive(folder))
+            content = build.packed(layer, build.here())
+            resource["Properties"]["ContentUri"] = self._place(content)
         for resource in of_type(template, "AWS::Serverless::StateMachine").values():
             path = build.ROOT / resource["Properties"]["DefinitionUri"]
             resource["Properties"]["DefinitionUri"] = self._place(path.read_bytes())

@@ -77,14 +77,12 @@ def repair_stream_failures() -> None:
 
     def executed(func: dict[str, Any], event: Any) -> dict[str, Any]:
         answer: dict[str, Any] = execute(func, event)
-        records = event.get("Records") if isinstance(event, dict) else None
-        body = answer.get("body")
-        if not records or not isinstance(records[0], dict) or not isinstance(body, dict):
+        records = (event.get("Records") if isinstance(event, dict) else None) or [{}]
+        body = answer.get("body") if records[0].get("eventSource") == "aws:dynamodb" else None
+        if not isinstance(body, dict) or not body.get("batchItemFailures"):
             return answer
-        if records[0].get("eventSource") == "aws:dynamodb" and body.get("batchItemFailures"):
-            failed = {"errorType": "BatchItemFailures", "errorMessage": "reported by the function"}
-            return {**answer, "error": True, "body": failed}
-        return answer
+        failed = {"errorType": "BatchItemFailures", "errorMessage": "reported by the function"}
+        return {**answer, "error": True, "body": failed}
 
     lambda_svc._execute_function = executed
 
@@ -97,12 +95,8 @@ def repair_gateway_responses() -> None:
 
     def import_rest_api(spec: dict[str, Any], base_data: Any = None) -> str:
         api_id: str = imported(spec, base_data)
-        found = spec.get("x-amazon-apigateway-gateway-responses") or {}
-        for kind, response in found.items():
-            wanted = ("responseTemplates", "responseParameters")
-            data = {name: response.get(name, {}) for name in wanted}
-            if response.get("statusCode"):
-                data["statusCode"] = str(response["statusCode"])
+        for kind, response in (spec.get("x-amazon-apigateway-gateway-responses") or {}).items():
+            data = {**response, "statusCode": response.get("statusCode") or None}
             apigateway_v1._put_gateway_response(api_id, kind, data)
         return api_id
 
@@ -188,7 +182,7 @@ def repair_layers() -> None:
 
 
 def repair_all() -> None:
-    """Apply every repair; a version that none was written for is refused."""
+    """Apply every repair; another version than the one they were written for is refused."""
     assert version("ministack") == VERSION, f"the repairs are for ministack {VERSION}"
     for repair in REPAIRS:
         repair()

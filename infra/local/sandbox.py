@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
@@ -91,6 +92,10 @@ def start(*, fresh: bool = False) -> dict[str, Any]:
         except KeyboardInterrupt:
             ours.stop()
             raise CannotRun("stopped in the middle; `make run` goes on from here") from None
+        except (BotoCoreError, ClientError, OSError) as error:
+            if ours.pid() is None:
+                raise CannotRun("the emulator was stopped meanwhile; `make run` again") from error
+            raise
         part = FILE.with_suffix(".part")
         part.write_text(json.dumps(described, ensure_ascii=False, indent=1), "utf-8")
         part.replace(FILE)
