@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Literal
 
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
@@ -92,10 +93,13 @@ class Ring:
 
     def open(self, purpose: Purpose, place: str, message: bytes) -> bytes:
         """The plaintext; Unopenable if the message was altered or belongs anywhere else."""
+        source = BytesIO(message)
         try:
-            plaintext, header = _SDK.decrypt(source=message, key_provider=self._masters[purpose])
+            plaintext, header = _SDK.decrypt(source=source, key_provider=self._masters[purpose])
         except (AWSEncryptionSDKClientError, InvalidTag, struct.error, ValueError) as error:
             raise Unopenable(type(error).__name__) from None
+        if source.tell() != len(message):  # the SDK leaves what follows the message unread
+            raise Unopenable("more than a message")
         expected = {"p": self._patient, "u": purpose, "i": place}
         if dict(header.encryption_context) != expected:
             raise Unopenable("another place")
