@@ -130,7 +130,7 @@ class Commits:
         found = available(lambda: list(
             RecordItem.query(door.patient, RecordItem.sk == name, consistent_read=True)
         ))  # fmt: skip
-        if not found or found[0].b is None or found[0].ttl <= now:
+        if not found or found[0].ttl <= now:
             return None
         digest, _, answer = decompress(ring.open("record", name, found[0].b)).partition(b"\0")
         return digest.decode(), answer
