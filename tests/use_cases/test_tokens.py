@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -22,8 +22,10 @@ from dmp.domain.sign_in import Challenge, CodesSent, Session
 from dmp.use_cases.sign_in import SignIn
 from dmp.use_cases.tokens import ASSERTION_TYPE, Tokens
 from tests import oauth
+from tests.patients import wrong
 
 START = 1_800_000_000
+WHO = st.sampled_from(["cin-1", "idcs-1", "cin-2", "cin-9"])
 PEOPLE = {"cin-1": "patient-1", "idcs-1": "patient-1", "cin-2": "patient-2"}
 
 
@@ -239,6 +241,16 @@ class Outside:
         self.messages.append((str(contact.phone), code))
 
 
+@dataclass
+class Asked:
+    """What is expected of a challenge; nobody's has no person, and a code that nobody was sent."""
+
+    expires: int
+    person: str = ""
+    code: str = "424242"
+    tries: int = 3
+
+
 class Codes(RuleBasedStateMachine):
     """Any order of asking, typing and waiting, against what a person would expect."""
 
@@ -254,54 +266,59 @@ class Codes(RuleBasedStateMachine):
             access_tokens=Keys(),
             clock=self.clock,
         )
-        self.challenges: list[str] = []
-        self.live: dict[str, tuple[str, str, int]] = {}  # person: challenge, code, sent at
-        self.tries: dict[str, int] = {}
+        self.asked: dict[str, Asked] = {}
+        self.newest: dict[str, str] = {}  # by person, or by identifier where there is none
         self.times: dict[str, list[int]] = {}
 
-    @rule(who=st.sampled_from(["cin-1", "idcs-1", "cin-2", "cin-9"]))
-    def ask(self, who: str) -> None:
-        system, value = who.split("-")
+    @rule(who=WHO, times=st.sampled_from([1, 1, 2, 7]))
+    def ask(self, who: str, times: int) -> None:
+        for _ in range(times):
+            self._ask(who)
+            self.clock.now += 61 * (times > 1)
+
+    def _ask(self, who: str) -> None:
         before = len(self.outside.messages)
+        system, _, value = who.partition("-")
         try:
             started = self.sign_in.start(system, value, "192.0.2.1")
         except TooMany as refused:
             assert 0 < refused.retry_after_s <= rules.DAY_S
             assert len(self.outside.messages) == before
             return
-        self.challenges.append(started.challenge)
-        self.tries[started.challenge] = 3
+        asked = self.asked[started.challenge] = Asked(self.clock.now + 300)
         assert started.sent == (len(self.outside.messages) > before)
         if started.sent:
-            phone, code = self.outside.messages[-1]
-            assert phone == PEOPLE[who]
-            self.live[phone] = (started.challenge, code, self.clock.now)
-            self.times.setdefault(phone, []).append(self.clock.now)
+            asked.person, asked.code = self.outside.messages[-1]
+            assert asked.person == PEOPLE[who]
+            self.times.setdefault(asked.person, []).append(self.clock.now)
+        if started.sent or who not in PEOPLE:
+            subject = PEOPLE.get(who, who)
+            if subject in self.newest:
+                self.asked[self.newest[subject]].tries = 0  # one live for each person
+            self.newest[subject] = started.challenge
 
-    @precondition(lambda self: self.challenges)
-    @rule(data=st.data(), right=st.booleans())
-    def give(self, data: st.DataObject, right: bool) -> None:
-        challenge = data.draw(st.sampled_from(self.challenges))
-        known = [c for c in self.live.values() if c[0] == challenge]
-        code = known[0][1] if known and right else "000000"
-        hoped = (
-            bool(known)
-            and code == known[0][1]
-            and self.clock.now < known[0][2] + 300
-            and self.tries[challenge] > 0
-        )
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data(), right=st.booleans(), times=st.sampled_from([1, 1, 3]))
+    def give(self, data: st.DataObject, right: bool, times: int) -> None:
+        challenge = data.draw(st.sampled_from(list(self.asked)[-4:]))
+        for n in range(times):
+            self._give(challenge, right=right and n == times - 1)
+
+    def _give(self, challenge: str, *, right: bool) -> None:
+        asked = self.asked[challenge]
+        code = asked.code if right else wrong(asked.code)
+        live = asked.tries > 0 and self.clock.now < asked.expires
+        asked.tries -= live
         try:
             tokens = self.sign_in.exchange(challenge, code)
         except OAuthError as refused:
-            assert not hoped
-            self.tries[challenge] = min(
-                self.tries[challenge], int(str(refused.details["tries_left"]))
-            )
+            assert not (live and right and asked.person)
+            assert refused.details["tries_left"] == (asked.tries if live else 0)
             return
-        assert hoped
-        (phone,) = (p for p, c in self.live.items() if c[0] == challenge)
-        assert tokens["patient"] == phone
-        del self.live[phone]
+        assert live
+        assert right
+        assert tokens["patient"] == asked.person
+        asked.tries = 0
 
     @rule(seconds=st.sampled_from([1, 30, 61, 299, 301, 3600, 86_400]))
     def wait(self, seconds: int) -> None:
@@ -316,5 +333,5 @@ class Codes(RuleBasedStateMachine):
                 assert sum(at <= t < at + 86_400 for t in times) <= 10
 
 
-Codes.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Codes.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestCodes = Codes.TestCase
