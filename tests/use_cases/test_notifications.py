@@ -1,7 +1,5 @@
 """Under any schedule of duplicates, failures and crashes a notice is told and counted once."""
 
-# ruff: noqa: D102, ARG002  # the ports tell what a fake does
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
