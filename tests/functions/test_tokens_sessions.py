@@ -104,6 +104,19 @@ def test_revocation_ends_the_session_at_once(app: Any, kind: str) -> None:
     assert refresh(app, tokens["refresh_token"])[0] == 400
 
 
+def test_a_session_that_is_gone_may_be_revoked_again(app: Any, deployed: tuple[Stack, Any]) -> None:
+    tokens = signed_in(app)
+    made = deployed[0]
+    session = tokens["refresh_token"].partition(".")[0]
+    made.client("dynamodb").delete_item(
+        TableName=made.output("RegistryTable"), Key={"pk": {"S": f"session#{session}"}}
+    )
+
+    assert revoke(app, tokens["access_token"]) == 200
+    assert revoke(app, "not-a-token") == 200
+    assert not live(app, tokens["access_token"])
+
+
 def test_who_knows_a_sessions_id_alone_can_neither_use_nor_end_it(app: Any) -> None:
     tokens = signed_in(app)
     session, _, secret = tokens["refresh_token"].partition(".")

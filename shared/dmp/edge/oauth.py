@@ -15,15 +15,12 @@ from dmp.domain.refusals import Invalid, OAuthError
 from dmp.edge.http import JSON, Answer, Request
 from dmp.fhir import json_reader
 
-_BYTES_MAX = 32 * 1024
 _FIELDS_MAX = 20
 _VALUE = re.compile(r"[A-Z0-9]{2,20}\Z")
 
 
 def form_of(request: Request) -> Mapping[str, str]:
     """The form's parameters; none from the URL, where a log might keep them."""
-    if len(request.body) > _BYTES_MAX:
-        raise OAuthError("invalid_request", f"the form exceeds {_BYTES_MAX} bytes")
     try:
         pairs = parse_qsl(
             request.body.decode("utf-8"),

@@ -133,13 +133,12 @@ def _repeated(rows: Mapping[str, Sequence[Row]]) -> Iterator[Issue]:
         ("clients", "client_id"),
         ("clients", "prefix"),
     ):
-        seen: set[object] = set()
+        seen: set[str] = set()
         for path, row in _each(rows, kind):
-            value = row.get(name)
-            if isinstance(value, str) and value in seen:
+            value = str(row.get(name))
+            if value in seen:
                 yield Issue("occurs twice", f"{path}.{name}")
-            elif isinstance(value, str):
-                seen.add(value)
+            seen.add(value)
 
 
 def _each(rows: Mapping[str, Sequence[Row]], kind: str) -> Iterator[tuple[str, Row]]:
