@@ -12,8 +12,10 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
+from moto.dynamodb.models import dynamodb_backends
 
 from dmp.adapters import aws
+from tests.stack import ACCOUNT, REGION
 
 Disturbance = Callable[[str, Any], AWSResponse | None]
 
@@ -23,16 +25,24 @@ def disturbed(*services: str, by: Disturbance) -> Iterator[None]:
     """Each call of the functions' clients goes through `by` first; None lets it pass."""
 
     def hook(request: Any, event_name: str, **_: object) -> AWSResponse | None:
-        return by(event_name.rpartition(".")[2], request)
+        answer = by(event_name.rpartition(".")[2], request)
+        if answer is not None:  # botocore asks every handler: moto must not do it all the same
+            botocore_stubber.enabled = False
+        return answer
+
+    def restore(**_: object) -> None:
+        botocore_stubber.enabled = True
 
     clients = [(service, aws.client(service)) for service in services]
     for service, client in clients:
         client.meta.events.register_first(f"before-send.{service}.*", hook)
+        client.meta.events.register_last("before-send", restore)  # after moto's, which is there
     try:
         yield
     finally:
         for service, client in clients:
             client.meta.events.unregister(f"before-send.{service}.*", hook)
+            client.meta.events.unregister("before-send", restore)
 
 
 @contextmanager
@@ -97,3 +107,9 @@ def answer_lost(operation: str) -> Iterator[None]:
 
     with disturbed("dynamodb", by=lose):
         yield
+
+
+def forget(patient: str) -> None:
+    """Take a record out of moto's tables, so that those stay small."""
+    for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
+        table.items.pop(patient, None)

@@ -107,7 +107,9 @@ class DynamoRecords(Commits):
         for part in range(1, count):
             batch.want(self.records, pk=patient, sk=f"K#{commit}#{part}")
         parts = {item["sk"]: item["b"] for item in batch.fetch()[self.records]}
-        return b"".join(parts[f"K#{commit}#{part}"] for part in range(1, count))
+        if len(parts) != count - 1:
+            raise Unavailable("a commit without all its parts")
+        return b"".join(parts[name] for name in sorted(parts))
 
     def state(self, door: Door, until: str = "") -> State:
         """One Query a MB, from the first commit after the last segment to the last segment."""
