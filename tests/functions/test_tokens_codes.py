@@ -167,6 +167,36 @@ def test_a_code_belongs_to_its_challenge(app: Any) -> None:
     assert exchange(app, "no-such-challenge", code)[1]["tries_left"] == 0
 
 
+@pytest.mark.parametrize("challenge", ["x" * 3000, "é" * 43, "A" * 42, "A" * 44])
+def test_a_challenge_of_another_form_is_an_unknown_one(app: Any, challenge: str) -> None:
+    unknown = exchange(app, "A" * 43, "000000")
+
+    assert exchange(app, challenge, "000000") == unknown
+    assert unknown[1]["error"] == "invalid_grant"
+
+
+def test_guesses_at_the_same_time_share_the_three_tries(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, body = start(app)
+    code = code_of(texts()[-1])
+    real = app.sign_in.macs.code
+    inside: list[int] = []
+
+    def while_comparing(place: str, typed: str) -> bytes:
+        monkeypatch.setattr(app.sign_in.macs, "code", real)
+        for _ in range(5):
+            told = exchange(app, body["challenge"], wrong(code))
+            inside.append(told[1]["tries_left"])
+        return bytes(real(place, typed))
+
+    monkeypatch.setattr(app.sign_in.macs, "code", while_comparing)
+    exchange(app, body["challenge"], wrong(code))
+
+    assert inside == [1, 0, 0, 0, 0]
+    assert exchange(app, body["challenge"], code)[1]["error"] == "invalid_grant"
+
+
 def test_codes_are_spaced_by_a_minute(app: Any) -> None:
     start(app)
     status, body = start(app)

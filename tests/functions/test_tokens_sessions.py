@@ -120,7 +120,14 @@ def test_a_session_that_is_gone_may_be_revoked_again(app: Any, deployed: tuple[S
 def test_who_knows_a_sessions_id_alone_can_neither_use_nor_end_it(app: Any) -> None:
     tokens = signed_in(app)
     session, _, secret = tokens["refresh_token"].partition(".")
-    guesses = (session, f"{session}.", f"{session}.{'A' * 86}", f"{session}.{secret[43:]}")
+    guesses = (
+        f"{'x' * 3000}.{secret}",
+        ".",
+        session,
+        f"{session}.",
+        f"{session}.{'A' * 86}",
+        f"{session}.{secret[43:]}",
+    )
 
     for guess in guesses:
         assert refresh(app, guess)[0] == 400

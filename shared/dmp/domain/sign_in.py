@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ DAY_S = 24 * HOUR_S
 IDLE_S = 30 * 60
 SESSION_S_MAX = 12 * HOUR_S
 SCOPES = "patient/*.cruds"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 CLIENT_ID = "dmp"  # a sign-in without an app: the patient's own session
 
 
@@ -94,6 +96,11 @@ def with_one_more(sent: Sequence[int], now: int) -> tuple[int, ...]:
 def secret(random: int) -> str:
     """256 random bits as 43 characters of base64url."""
     return base64.urlsafe_b64encode(random.to_bytes(SECRET_BITS // 8, "big")).rstrip(b"=").decode()
+
+
+def is_secret(text: str) -> bool:
+    """Whether the text has the form of a secret; no other is looked up."""
+    return _SECRET.match(text) is not None
 
 
 def code(random: int) -> str:

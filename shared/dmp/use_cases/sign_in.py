@@ -84,7 +84,8 @@ class SignIn:
     def exchange(self, challenge_id: str, code: str) -> dict[str, object]:
         """Tokens for the right code; else invalid_grant with the tries left."""
         now = self._now()
-        challenge = self.sign_ins.attempt(challenge_id, now)
+        known = rules.is_secret(challenge_id)
+        challenge = self.sign_ins.attempt(challenge_id, now) if known else None
         if challenge is None:
             raise OAuthError("invalid_grant", "no code can be given here any more", tries_left=0)
         right = hmac.compare_digest(
@@ -113,7 +114,7 @@ class SignIn:
         now = self._now()
         session_id, _, secret = token.partition(".")
         family, current = secret[:_FAMILY_CHARACTERS], secret[_FAMILY_CHARACTERS:]
-        session = self.sign_ins.session(session_id)
+        session = self._session(session_id)
         if session is None or now >= session.expires or session.family != _hash(family):
             raise OAuthError("invalid_grant", "the refresh token is not valid")
         scopes = " ".join(granted(scope, session.scope))
@@ -133,7 +134,7 @@ class SignIn:
         """
         session_id, dot, secret = token.partition(".")
         if dot and "." not in secret:
-            session = self.sign_ins.session(session_id)
+            session = self._session(session_id)
             if session and session.family == _hash(secret[:_FAMILY_CHARACTERS]):
                 self.sign_ins.end(session_id)
             return
@@ -149,6 +150,9 @@ class SignIn:
         source = hashlib.sha256(rules.source_of(address).encode()).hexdigest()[:32]
         key = f"{rules.PURPOSE}-address-{source}"
         self.rates.spend(key, self.per_address_hour, rules.HOUR_S, now)
+
+    def _session(self, session_id: str) -> Session | None:
+        return self.sign_ins.session(session_id) if rules.is_secret(session_id) else None
 
     def _now(self) -> int:
         return self.clock.now_ms() // 1000
