@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from rich.markup import escape
 from infra.build import ROOT
 from infra.local import sandbox as local
 from infra.local.directory_of import conditional_references, load_directory
-from infra.local.emulator import CannotRun
+from infra.local.emulator import LOCAL, CannotRun
 from infra.local.telling import console, show_journal, show_sms, value_of
 from infra.local.visitors import PartnerApp, Person, Sandbox, code_in, consent_for
 
@@ -57,6 +57,17 @@ class Day:
         self.token = ""
         self.consents: list[str] = []
 
+    def steps(self) -> list[tuple[str, Callable[[], None]]]:
+        """Its steps, in their order."""
+        return [
+            ("1. A person asks for a record", self.activation),
+            ("2. The patient signs in and consents", self.consent),
+            ("3. The clinic's app sends what it has", self.write),
+            ("4. Another practitioner", self.reading),
+            ("5. The patient is told, and reads the journal", self.told),
+            ("6. The patient revokes", self.revocation),
+        ]
+
     def activation(self) -> None:
         """From a request to a welcome; and what somebody else's guess comes to."""
         person = self.person
@@ -79,7 +90,7 @@ class Day:
     def _somebody_else(self) -> None:
         """Another name on the same identity card: no message leaves, three codes end it."""
         person = self.person
-        sent = len(self.sandbox.messages())
+        sent = len(self.sandbox.messages(person.phone))
         asked = person.request(family="Quelqu'un-d'autre")
         expect(asked.status_code == 202, "somebody else asks with this card: it looks the same")
         activation = asked.json()["id"]
@@ -89,7 +100,7 @@ class Day:
         seen = person.wait_status(activation, "refused")
         expect(seen == {"id": activation, "status": "refused", "reason": "not-confirmed"},
                "refused, for a reason that tells nothing")  # fmt: skip
-        expect(len(self.sandbox.messages()) == sent, "and no message was sent")
+        expect(len(self.sandbox.messages(person.phone)) == sent, "and no message was sent")
 
     def consent(self) -> None:
         """The patient signs in and lets the clinic's physician in."""
@@ -201,7 +212,7 @@ def two_practitioners(described: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def somebody_new(described: Mapping[str, Any]) -> Mapping[str, Any]:
     """A person of the register with a phone, not yet taken by an earlier demo of this sandbox."""
-    marker = ROOT / ".local" / "demo.json"
+    marker = LOCAL / "demo.json"
     taken = json.loads(marker.read_text("utf-8")) if marker.exists() else []
     for person in described["people"]:
         if person.get("phone") and person["cin"] not in taken:
@@ -241,14 +252,7 @@ def main() -> int:
         # each demo comes from an address of its own, as people do
         address = f"203.0.113.{random.randint(1, 250)}"  # noqa: S311
         day = Day(Sandbox(described, address))
-        for title, part in (
-            ("1. A person asks for a record", day.activation),
-            ("2. The patient signs in and consents", day.consent),
-            ("3. The clinic's app sends what it has", day.write),
-            ("4. Another practitioner", day.reading),
-            ("5. The patient is told, and reads the journal", day.told),
-            ("6. The patient revokes", day.revocation),
-        ):
+        for title, part in day.steps():
             with step(day, title):
                 part()
     except (Unexpected, CannotRun, TimeoutError) as problem:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from infra.build import ROOT, pinned
 
-LOCAL = ROOT / ".local"
+ENVIRONMENT = ROOT / ".local" / "emulator"  # one for every emulator of this project
+LOCAL = ROOT / os.environ.get("DMP_LOCAL", ".local")  # state, messages, file: a sandbox's own
 NAMES = ROOT / "infra" / "local" / "requirements.txt"
 REGION = "eu-west-1"
 START_S = 60
@@ -55,7 +56,7 @@ class Emulator:
     @property
     def python(self) -> Path:
         """The interpreter of its own environment, so that functions see their layers alone."""
-        return self.folder / "emulator" / "bin" / "python"
+        return ENVIRONMENT / "bin" / "python"
 
     @property
     def log(self) -> Path:
@@ -81,13 +82,12 @@ class Emulator:
         """Make its environment from the lock; whether there was anything to do."""
         wanted = pinned(NAMES)
         key = hashlib.sha256(f"{sys.version}\n{wanted}".encode()).hexdigest()
-        marker = self.folder / "emulator" / ".key"
+        marker = ENVIRONMENT / ".key"
         if marker.exists() and marker.read_text("utf-8") == key:
             return False
-        shutil.rmtree(self.folder / "emulator", ignore_errors=True)
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         uv = [sys.executable, "-m", "uv"]
-        place = str(self.folder / "emulator")
-        _run([*uv, "venv", "--quiet", "--python", sys.executable, place])
+        _run([*uv, "venv", "--quiet", "--python", sys.executable, str(ENVIRONMENT)])
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as listed:
             listed.write(wanted)
             listed.flush()

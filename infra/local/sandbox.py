@@ -65,7 +65,7 @@ def _step(text: str) -> Iterator[None]:
 @contextmanager
 def _alone() -> Iterator[None]:
     """One start at a time: a second one waits for the first."""
-    LOCAL.mkdir(exist_ok=True)
+    LOCAL.mkdir(parents=True, exist_ok=True)
     with (LOCAL / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -113,6 +113,8 @@ def _emulate(ours: Emulator, deployment: Deployment, *, fresh: bool) -> None:
             ours.install()
         if fresh or not deployment.completed:  # a first start that was cut short left half a stack
             shutil.rmtree(LOCAL / "state", ignore_errors=True)
+            for told in ("messages.jsonl", "demo.json"):  # of people who have no record any more
+                (LOCAL / told).unlink(missing_ok=True)
             deployment.forget()
         with _step(f"the emulator listens on {ours.url}"):
             ours.start()

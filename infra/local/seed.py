@@ -33,7 +33,7 @@ Json = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 KEYS = Path(".local") / "clients"
 _SYSTEMS = {"cin": CIN, "idcs": IDCS, "cnss": CNSS}
-_SHOWN = ("cin", "given", "family", "birthDate", "phone", "language")
+_SHOWN = ("cin", "given", "family", "birthDate", "phone", "language", "email")
 _HOUR_S = 3600
 
 
@@ -67,7 +67,7 @@ def _read(name: str) -> Json:
 
 
 def _shown(row: Json) -> Json:
-    return {name: row[name] for name in _SHOWN}
+    return {name: row[name] for name in _SHOWN if name in row}
 
 
 def _practitioner(row: Json) -> Json:

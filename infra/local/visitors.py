@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from infra.build import ROOT
+from infra.local.emulator import LOCAL
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 OTP = "urn:dmp:params:oauth:grant-type:otp"
@@ -37,8 +38,7 @@ class Sandbox:
     @classmethod
     def running(cls, address: str = "203.0.113.10") -> Sandbox:
         """The sandbox that .local/sandbox.json describes."""
-        text = (ROOT / ".local" / "sandbox.json").read_text("utf-8")
-        return cls(json.loads(text), address)
+        return cls(json.loads((LOCAL / "sandbox.json").read_text("utf-8")), address)
 
     def url(self, path: str) -> str:
         """An address of the API outside /fhir."""
@@ -145,6 +145,11 @@ class Person:
         """In E.164."""
         return str(self.known["phone"])
 
+    @property
+    def address(self) -> str:
+        """Where messages come once the record is open: who has an e-mail address chose it."""
+        return str(self.known.get("email") or self.phone)
+
     def request(self, **changes: Any) -> httpx.Response:
         """Ask for a record."""
         given = self.known["given"]
@@ -183,12 +188,12 @@ class Person:
 
     def sign_in(self) -> dict[str, Any]:
         """Tokens for the person's own record, by one-time code."""
-        before = len(self.sandbox.messages(self.phone))
+        before = len(self.sandbox.messages(self.address))
         identifier = {"system": "urn:ma:cin", "value": self.known["cin"]}
         body = {"identifier": identifier}
         asked = self.sandbox.send("POST", self.sandbox.url("/oauth2/otp"), json=body)
         asked.raise_for_status()
-        code = code_in(self.sandbox.wait_message(self.phone, before))
+        code = code_in(self.sandbox.wait_message(self.address, before))
         form = {"grant_type": OTP, "challenge": asked.json()["challenge"], "code": code}
         answered = self.sandbox.send("POST", str(self.sandbox.described["token_url"]), data=form)
         answered.raise_for_status()

@@ -26,7 +26,6 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One of our own, beside the sandbox's."""
     Emulator(LOCAL, 0).install()
     folder = tmp_path_factory.mktemp("local")
-    (folder / "emulator").symlink_to(LOCAL / "emulator")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
