@@ -55,9 +55,12 @@ check: setup ## format, lint, types, template rules, the rules of the house
 	@$(VENV)/sam validate --lint --region eu-west-1
 	@$(PY) -m pytest tests/house -q
 
-prove: setup ## hours: mutants, long fuzz, many schedules
+prove: setup ## hours: long fuzz, then mutants of the domain (MUTANTS=dmp.domain.access* takes a part)
 	@DMP_HYPOTHESIS=prove $(PY) -m pytest tests -m "not e2e" -n 2 -q
-	@$(VENV)/mutmut run
+	@rm -rf .build/prove && mkdir -p .build/prove && cp -r shared .build/prove/src
+	@cp -r functions infra layers events tests template.yaml requirements.lock .build/prove
+	@sed 's/pythonpath = .*/pythonpath = [".", "src"]/' pyproject.toml > .build/prove/pyproject.toml
+	@cd .build/prove && PYTHONPATH= $(CURDIR)/$(VENV)/mutmut run $(MUTANTS)
 
 bench: setup ## figures against budget: calls, units, CPU
 	@$(PY) -m tests.bench
