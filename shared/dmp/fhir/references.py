@@ -37,6 +37,14 @@ def unresolved(resources: Iterable[tuple[int, Json]], known: Collection[str]) ->
     return [Issue(_BROKEN, path, "not-found") for _, path in broken]
 
 
+def places(resource: Mapping[str, Any], path: str, texts: Collection[str]) -> list[str]:
+    """Where a resource refers to one of the texts (`Type/id`, whatever the version)."""
+    found: list[tuple[str, _Path]] = []
+    wanted = texts.__contains__
+    _collect(dict(resource), (None, path), lambda t: wanted(t.partition("/_history")[0]), found)
+    return [_spelled(at) for _, at in found]
+
+
 def rewrite(resource: Json, mapping: Mapping[str, str]) -> Json:
     """The resource with what `mapping` names replaced; the same object when nothing is.
 

@@ -25,11 +25,11 @@ from dmp.domain.refusals import (
 )
 from dmp.fhir import bundle, compartment
 from dmp.fhir.validator import validate
+from dmp.use_cases import links
 from dmp.use_cases.changes import (
     Change,
     Held,
     Workshop,
-    newest_commit,
     patient_of,
     target,
 )
@@ -143,13 +143,14 @@ class RecordWrites:
         patient = patient_of(changes, request.caller)
         if request.caller.kind == "patient" and patient != request.caller.patient:
             raise NotFound("there is no such record for this token")
-        wanted = [(c.type, c.id) for c in changes if c.id]
+        linked = links.outward(changes, patient)
+        wanted = [*((c.type, c.id) for c in changes if c.id), *linked.values()]
         query = request.query
         ask = Ask(request.caller, patient, "write", action, query, request.request, wanted)
         for _ in range(TRIES_MAX):
             visit = self._gate.enter(ask)
             try:
-                return self._commit(visit, request, changes, render)
+                return self._commit(visit, request, changes, linked, render)
             except (Refusal, Raced) as stopped:
                 if request.idempotency_key and (first := self._first_answer(visit, request)):
                     return first
@@ -161,9 +162,15 @@ class RecordWrites:
         raise Unavailable("other writers kept winning")
 
     def _commit(
-        self, visit: Visit, request: Request, changes: Sequence[Change], render: Render
+        self,
+        visit: Visit,
+        request: Request,
+        changes: Sequence[Change],
+        linked: links.Links,
+        render: Render,
     ) -> Written:
-        held = self._held(visit, changes)
+        held = self._held(visit)
+        links.require(visit, linked, held, changes)
         mapping = self._resolved(changes)
         at_ms = self._clock.now_ms()
         commit = commit_id(at_ms, self._clock.random_bits(35))
@@ -196,13 +203,13 @@ class RecordWrites:
         self._records.commit(visit.door, write)
         return answer
 
-    def _held(self, visit: Visit, changes: Sequence[Change]) -> Held:
-        """What stands now of the ids to change; one more batch if any was updated before."""
-        pointers = visit.door.pointers
-        ids = [c.id for c in changes if c.id]
-        commits = [newest_commit(pointers.get(name.text), name) for name in ids]
-        wanted = [c for c in commits if c]
-        return Held(pointers, self._records.versions(visit.door, wanted) if wanted else {})
+    def _held(self, visit: Visit) -> Held:
+        """What stands now of the ids asked for; one more batch if any was updated before."""
+        pointers, held = visit.door.pointers, visit.door.commits
+        updated = [pointers[n.text].commits[-1] for _, n in visit.ask.wanted if n.text in pointers]
+        if updated:
+            held = {**held, **self._records.versions(visit.door, updated)}
+        return Held(pointers, held)
 
     def _resolved(self, changes: Sequence[Change]) -> dict[str, str]:
         """Directory references of the conditional ones; 422 naming the first 20 unknown."""

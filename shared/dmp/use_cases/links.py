@@ -1,0 +1,88 @@
+"""References of a write to what its record holds: found before the door, judged behind it.
+
+What is asked for with the door costs nothing more; only ids that were updated before need a second
+batch. A resource that the writer may not know of is answered as one that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from dmp.domain.identifiers import ResourceId, resource_id
+from dmp.domain.refusals import Invalid, Issue, TooLarge
+from dmp.fhir import compartment, references
+from dmp.fhir.definitions import resource_types
+from dmp.use_cases.changes import Change, Held
+from dmp.use_cases.gate import Visit
+
+LINKS_MAX = 200
+NAMED_MAX = 20
+Links = Mapping[str, tuple[str, ResourceId]]
+# Kept in the record as well, but behind doors of their own: whether they exist is not told here.
+_ELSEWHERE = frozenset({"AuditEvent", "Consent"})
+
+
+def outward(changes: Sequence[Change], patient: str) -> Links:
+    """What the changes refer to in the record and do not bring themselves, by `Type/id`.
+
+    422 for an id of another patient's record, and for a type of the record under an id that no
+    record gives; 413 when there are too many. Absolute URLs and the directory's ids are left alone.
+    """
+    brought = {name for change in changes for name in change.names}
+    brought |= {f"{c.type}/{c.id.text}" for c in changes if c.id and c.kind != "delete"}
+    named = {
+        text
+        for change in changes
+        if change.resource is not None
+        for text in compartment.references(change.resource)
+        if "?" not in text
+    }
+    found: dict[str, tuple[str, ResourceId]] = {}
+    stray = set()
+    for text in named - brought - {f"Patient/{patient}"}:
+        kind, _, rest = text.partition("/")
+        name = resource_id(rest)
+        if name is None:
+            if kind == "Patient" or (kind in compartment.writable() and _is_kept(kind)):
+                stray.add(text)
+        elif name.patient != patient or name.text == patient:
+            stray.add(text)
+        elif kind in resource_types() and kind not in _ELSEWHERE:
+            found[text] = (kind, name)
+    _refuse(changes, stray, "the reference leads outside this patient's record")
+    if len(found) > LINKS_MAX:
+        text = f"at most {LINKS_MAX} resources of the record may be referred to at once"
+        raise TooLarge(text, changes[0].path)
+    return found
+
+
+def require(visit: Visit, links: Links, held: Held, changes: Sequence[Change]) -> None:
+    """422 naming the elements that refer to nothing the writer may know of, or to a deleted one."""
+    missing = {
+        text for text, (kind, name) in links.items() if not _is_there(visit, held, kind, name)
+    }
+    _refuse(changes, missing, "the record holds no such resource")
+
+
+def _is_kept(kind: str) -> bool:
+    """Whether a resource of the type is always a record's own, never the directory's."""
+    return compartment.needs_patient(kind)
+
+
+def _is_there(visit: Visit, held: Held, kind: str, name: ResourceId) -> bool:
+    version = held.current(kind, name)
+    if version is None or version.deleted:
+        return False
+    own = version.origin == visit.ask.caller.organization
+    return own or visit.sees(version.item)
+
+
+def _refuse(changes: Sequence[Change], texts: Collection[str], why: str) -> None:
+    if texts:
+        places = [
+            place
+            for change in changes
+            if change.resource is not None
+            for place in references.places(change.resource, change.path, texts)
+        ]
+        raise Invalid([Issue(why, place, "not-found") for place in places[:NAMED_MAX]])
