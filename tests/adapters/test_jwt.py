@@ -254,3 +254,83 @@ def test_a_key_may_state_its_algorithm_and_use() -> None:
     keys = jwt.registered_keys(json.dumps({"keys": [jwk]}), {"RSA": "RS384"})
 
     assert [key.alg for key in keys.values()] == ["RS384"]
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("1 MB", "exceeds 8192 bytes"),
+        ("8 kB and one", "exceeds 8192 bytes"),
+        ("two parts", "not a signed JWT"),
+        ("five parts (JWE)", "not a signed JWT"),
+        ("RS384 under an EC kid (CVE-2026-48523)", "algorithm is not its key's"),
+        ("RS256 by the right key", "algorithm is not its key's"),
+        ("unknown kid (CVE-2026-48524)", "key is not known"),
+        ("signed by a stranger under a known kid", "signature does not hold"),
+        ("unknown crit (CVE-2025-59420)", "header has 2 members that are not taken"),
+        ("jku", "header has 1 members that are not taken"),
+        ("alg a list", "member that is not a string"),
+        ("no kid", "needs alg and kid"),
+        ("typ at+jwt", "another type"),
+        ("padding", "not base64url"),
+        ("line break", "not base64url"),
+        ("not ASCII", "not base64url"),
+        ("duplicate claim", "strict JSON"),
+        ("exp a string", "number of seconds"),
+        ("exp past", "has expired"),
+    ],
+)
+def test_a_partner_is_told_why(case: str, reason: str) -> None:
+    with pytest.raises(jwt.BadToken, match=reason):
+        ASSERTIONS.claims(HOSTILE[case](), CLIENT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({"exp": NOW + 305}, True),
+        ({"exp": NOW + 306}, False),
+        ({"exp": NOW + 1}, True),
+        ({"iat": NOW + 5}, True),
+        ({"iat": NOW + 6}, False),
+        ({"nbf": NOW + 5}, True),
+        ({"nbf": NOW + 6}, False),
+        ({"jti": "x"}, True),
+        ({"jti": "x" * 1024}, True),
+    ],
+    ids=str,
+)
+def test_bounds_are_exact(changes: dict[str, Any], taken: bool) -> None:
+    token = oauth.signed(good(**changes))
+
+    if taken:
+        assert ASSERTIONS.claims(token, CLIENT, NOW)
+    else:
+        with pytest.raises(jwt.BadToken):
+            ASSERTIONS.claims(token, CLIENT, NOW)
+
+
+def test_a_token_of_8192_bytes_is_taken_and_one_more_is_not() -> None:
+    sizes = {len(t): t for n in range(5600, 5800) if (t := oauth.signed(good(x="x" * n)))}
+
+    longest = max(size for size in sizes if size <= 8192)
+    assert longest >= 8191
+    assert ASSERTIONS.claims(sizes[longest], CLIENT, NOW)
+    with pytest.raises(jwt.BadToken, match="exceeds"):
+        ASSERTIONS.claims(sizes[min(size for size in sizes if size > 8192)], CLIENT, NOW)
+
+
+@pytest.mark.parametrize(("bits", "usable"), [(2047, 0), (2048, 1), (8192, 1), (8193, 0)])
+def test_an_rsa_key_has_2048_to_8192_bits(bits: int, usable: int) -> None:
+    modulus = (1 << bits - 1) + 1
+    jwk = {
+        "kty": "RSA",
+        "kid": "x",
+        "e": "AQAB",
+        "n": b64(modulus.to_bytes((bits + 7) // 8, "big")),
+    }
+
+    with warnings.catch_warnings(action="ignore"):
+        keys = jwt.registered_keys(json.dumps({"keys": [jwk]}), {"RSA": "RS384"})
+
+    assert len(keys) == usable
