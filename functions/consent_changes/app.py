@@ -10,7 +10,7 @@ from dmp.edge.http import FHIR_BODIES, FORM, Answer, Api, Request
 from dmp.edge.reads import answer_of as shown
 from dmp.edge.reads import not_modified, read_of
 from dmp.edge.writes import answer_of, write_of
-from dmp.fhir import json_reader
+from dmp.fhir.json_reader import read_object
 from dmp.settings import RecordSettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.consent_changes import CONSENT, ConsentChanges, patient_only
@@ -26,22 +26,21 @@ api = Api("consent_changes")
 @api.route("/fhir/Consent", ["POST"], FHIR_BODIES)
 def create(request: Request) -> Answer:
     """A new consent, in force at once when active."""
-    return answer_of(changes.create(write_of(request), json_reader.read_object(request.body)))
+    return answer_of(changes.create(write_of(request), read_object(request.body)))
 
 
 @api.route("/fhir/Consent/{id}", ["PUT"], FHIR_BODIES)
 def update(request: Request) -> Answer:
     """The consent's next version; inactive revokes."""
-    name, resource = request.parameters["id"], json_reader.read_object(request.body)
-    write = changes.update(write_of(request), name, resource, request.header("if-match"))
-    return answer_of(write)
+    name, if_match = request.parameters["id"], request.header("if-match")
+    return answer_of(changes.update(write_of(request), name, read_object(request.body), if_match))
 
 
 @api.route("/fhir/Consent/{id}", ["DELETE"])
 def revoke(request: Request) -> Answer:
     """The consent is over."""
-    write = changes.revoke(write_of(request), request.parameters["id"], request.header("if-match"))
-    return answer_of(write)
+    name, if_match = request.parameters["id"], request.header("if-match")
+    return answer_of(changes.revoke(write_of(request), name, if_match))
 
 
 @api.route("/fhir/Consent/_search", ["POST"], (FORM,))
@@ -56,8 +55,8 @@ def search(request: Request) -> Answer:
 def read(request: Request) -> Answer:
     """One consent as it stands."""
     patient_only(request.authenticated())
-    found = queries.read(read_of(request), CONSENT, request.parameters["id"])
-    return not_modified(request, found) or shown(found)
+    one = queries.read(read_of(request), CONSENT, request.parameters["id"])
+    return not_modified(request, one) or shown(one)
 
 
 @api.route("/fhir/Consent/{id}/_history", ["GET"])
@@ -71,11 +70,8 @@ def history(request: Request) -> Answer:
 def vread(request: Request) -> Answer:
     """One version of one consent."""
     patient_only(request.authenticated())
-    return shown(
-        queries.vread(
-            read_of(request), CONSENT, request.parameters["id"], request.parameters["vid"]
-        )
-    )
+    ids = request.parameters["id"], request.parameters["vid"]
+    return shown(queries.vread(read_of(request), CONSENT, *ids))
 
 
 api.refuse("/fhir/Consent", ["PUT", "PATCH", "DELETE"], "conditional changes are not served")
