@@ -1,6 +1,6 @@
 """Tokens for apps and sign-in of patients, on doubles: order, and any history of codes."""
 
-# ruff: noqa: D102, PT017  # the ports tell what the doubles do; a machine's rules catch and check
+# ruff: noqa: PT017  # a machine's rules catch and check
 
 from __future__ import annotations
 
