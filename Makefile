@@ -33,7 +33,7 @@ $(READY): requirements.lock
 	@$(PY) -m uv pip install --quiet --require-hashes --python $(PY) -r requirements.lock
 	@touch $@
 
-run: setup ## the sandbox: the whole system on this machine, ready when this returns (FRESH=1 forgets)
+run: setup ## the sandbox, ready when this returns (FRESH=1 forgets; DMP_PORT, DMP_REGION, DMP_CODE_SECONDS)
 	@$(PY) -m infra.local.sandbox start $(if $(FRESH),--fresh)
 
 stop: setup ## end the sandbox; its state stays
