@@ -8,19 +8,24 @@ proves that a cancelled transaction leaves nothing.
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.exceptions import DynamodbException, MockValidationException
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.kms.models import KmsBackend
 
 TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
 _KEY_OPERATIONS = ("encrypt", "decrypt", "generate_data_key", "generate_mac", "verify_mac", "sign")
+_named: set[tuple[str, str]] = set()
 _tokens: dict[tuple[str, str], tuple[str, Any]] = {}
 
 
@@ -61,19 +66,56 @@ def _honest_transaction(original: Callable[[DynamoHandler], Any]) -> Callable[[D
             )
         token = self.body.get("ClientRequestToken")
         if not token:
-            return original(self)
+            return _briefly(original, self, items)
         slot = (str(id(self.dynamodb_backend)), token)
         digest = hashlib.sha256(
             json.dumps(items, sort_keys=True, default=repr).encode()
         ).hexdigest()
         if slot not in _tokens:
-            answer = original(self)
+            answer = _briefly(original, self, items)
             _tokens[slot] = (digest, answer)
         elif _tokens[slot][0] != digest:
             raise DynamodbException("IdempotentParameterMismatchException", "other parameters")
         return _tokens[slot][1]
 
     return transact_write_items
+
+
+def _briefly(
+    original: Callable[[DynamoHandler], Any], handler: DynamoHandler, items: list[dict[str, Any]]
+) -> Any:
+    """Run a transaction whose backup copies the items it names: moto copies whole tables."""
+    for item in items:
+        for operation in item.values():
+            key = operation.get("Key") or operation.get("Item", {})
+            _named.add((key.get("pk", {}).get("S", ""), key.get("sk", {}).get("S", "")))
+    try:
+        return original(handler)
+    finally:
+        _named.clear()
+
+
+def _table_copy(table: Table, memo: dict[int, Any]) -> Table:
+    """A table as it is now: a transaction changes in place only the items that it names."""
+    made = copy.copy(table)
+    memo[id(table)] = made
+
+    def kept(pk: DynamoType, sk: str, item: Item) -> Item:
+        if _named and (pk.value, sk) not in _named:
+            return item
+        return copy.deepcopy(item, memo)
+
+    made.items = defaultdict(dict)
+    for pk, held in table.items.items():
+        if isinstance(held, dict):
+            made.items[pk] = {sk: kept(pk, sk.value, item) for sk, item in held.items()}
+        else:
+            made.items[pk] = kept(pk, "", held)
+    if table.stream_shard is not None:
+        made.stream_shard = copy.copy(table.stream_shard)
+        made.stream_shard.table = made
+        made.stream_shard.items = list(table.stream_shard.items)
+    return made
 
 
 def _honest_key(original: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -105,6 +147,7 @@ def install() -> None:
     DynamoHandler.transact_write_items = _honest_transaction(  # type: ignore[method-assign]
         DynamoHandler.transact_write_items
     )
+    Table.__deepcopy__ = _table_copy
     for name in _KEY_OPERATIONS:
         setattr(KmsBackend, name, _honest_key(getattr(KmsBackend, name), name))
     for name in ("disable_key", "enable_key", "schedule_key_deletion", "cancel_key_deletion"):

@@ -112,18 +112,21 @@ class DynamoRecords(Commits):
         return b"".join(parts[name] for name in sorted(parts))
 
     def state(self, door: Door, until: str = "") -> State:
-        """One Query a MB, from the first commit after the last segment to the last segment."""
+        """One Query a MB, from the first commit after the last segment to the last segment.
+
+        A segment that reaches beyond `until` may have folded away what was current then: the
+        commits themselves are read instead.
+        """
         ring, state = ring_of(door), State()
+        upto = door.upto if not until or door.upto <= until else ""
+        last = "KS#~" if upto == door.upto else f"K#{until}#~"
         parts: dict[str, bytes] = {}
-        for item in self.items(door.patient, f"K#{door.upto}#~" if door.upto else "K#", "KS#~"):
-            sk: str = item["sk"]
-            if sk.startswith("K#"):
-                commit = sk[2:18]
-                parts[commit] = parts.get(commit, b"") + item["b"]
-            elif "b" in item:
-                state.fold(decode(decompress(ring.open("record", sk, item["b"]))), until)
-        for commit, sealed in parts.items():
-            state.fold(decode(decompress(ring.open("record", commit, sealed))), until)
+        for item in self.items(door.patient, f"K#{upto}#~" if upto else "K#", last):
+            place = place_of(item["sk"])
+            if "b" in item:
+                parts[place] = parts.get(place, b"") + item["b"]
+        for place, sealed in parts.items():
+            state.fold(decode(decompress(ring.open("record", place, sealed))), until)
         return state
 
     def items(self, patient: str, first: str, last: str, **options: object) -> Iterator[Row]:
@@ -175,6 +178,11 @@ class DynamoRecords(Commits):
     def open_page(self, door: Door, token: bytes) -> bytes:
         """The inverse of `seal_page`."""
         return decompress(ring_of(door).open("record", "PAGE", token))
+
+
+def place_of(sk: str) -> str:
+    """Where the message of a K# or KS# item was sealed for; its further parts name it too."""
+    return sk[2:18] if sk.startswith("K#") else sk[:9]
 
 
 def pointer_of(item: Row) -> Pointer | None:

@@ -17,6 +17,7 @@ from dmp.use_cases.compaction import Following
 from dmp.use_cases.ports import Raced
 
 SEALED_MAX = 2_400_000
+ITEM_BYTES_MAX = PART_BYTES_MAX + 10_000  # a part sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class DynamoSegments(DynamoRecords):
             if full:
                 break
             sealed[commit] = sealed.get(commit, b"") + item["b"]
+        if len(sealed) > 1 and sum(map(len, sealed.values())) > SEALED_MAX:
+            sealed.popitem()  # or the segment would be more than a transaction takes
+            full = True
         commits = [
             (commit, decode(decompress(ring.open("record", commit, message))))
             for commit, message in sealed.items()
@@ -66,7 +70,9 @@ class DynamoSegments(DynamoRecords):
             number += 1
             name = f"{HEAD}#{number:06d}"
             blob = following.ring.seal("record", name, part)
-            transaction.put("id", RecordItem(patient, name, b=blob))
+            for i in range(0, len(blob), ITEM_BYTES_MAX):  # one resource may be over an item
+                sk = f"{name}#{i // ITEM_BYTES_MAX}" if i else name
+                transaction.put("id", RecordItem(patient, sk, b=blob[i : i + ITEM_BYTES_MAX]))
         moved = RecordItem.n == following.segments if following.segments else None
         transaction.put("pointer", RecordItem(patient, HEAD, n=number, upto=upto), moved)
         try:
