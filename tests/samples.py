@@ -13,7 +13,7 @@ from dmp.adapters.dynamodb.references import DirectoryReferences, row_key
 from dmp.adapters.dynamodb.segments import DynamoSegments
 from dmp.domain.caller import Caller
 from dmp.use_cases.compaction import FOLLOWING_MIN, Compaction
-from dmp.use_cases.record_writes import RecordWrites
+from dmp.use_cases.record_writes import RecordWrites, Target
 from dmp.use_cases.written import Request
 from tests.world import World, observation
 
@@ -110,7 +110,7 @@ def single_commits(
     compaction = Compaction(DynamoSegments(world.vault, *world.tables.values()), SystemClock())
     for i in range(count):
         resource = observation(patient, CODES[i % len(CODES)], 60 + i % 90)
-        writes.create(Request(caller, "bench", "Observation"), "Observation", resource)
+        writes.create(Request(caller, "bench", "Observation"), Target("Observation"), resource)
         if i % (FOLLOWING_MIN + 6) == FOLLOWING_MIN:
             compaction.compact(patient)
         told(i + 1, count)

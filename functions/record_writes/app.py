@@ -1,4 +1,4 @@
-"""Writes to a record: create, update, delete and transaction."""
+"""Writes to a record: create, update, patch, delete, transaction and batch."""
 
 from __future__ import annotations
 
@@ -8,49 +8,60 @@ from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.references import DirectoryReferences
 from dmp.adapters.envelope import Vault
 from dmp.edge.http import FHIR_BODIES, Answer, Api, Request
-from dmp.edge.writes import answer_of, write_of
+from dmp.edge.writes import JSON_PATCH, answer_of, fhirpath_patch, patch_of, target_of, write_of
 from dmp.fhir import json_reader
 from dmp.settings import RecordSettings
+from dmp.use_cases.access_queries import AccessQueries
+from dmp.use_cases.bundles import Bundles
 from dmp.use_cases.record_writes import RecordWrites
 
 settings = RecordSettings.from_environment()
 vault = Vault(client("kms"), settings.record_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
-directory = DirectoryReferences(settings.registry_table)
-writes = RecordWrites(records, directory, SystemClock(), settings.fhir_base)
+directory, clock = DirectoryReferences(settings.registry_table), SystemClock()
+writes = RecordWrites(records, directory, clock, settings.fhir_base)
+queries = AccessQueries(records, records, clock, settings.fhir_base)
+bundles = Bundles(writes.committer, queries, clock, fhirpath_patch)
 api = Api("record_writes")
 
 
 @api.route("/fhir", ["POST"], FHIR_BODIES)
-def transaction(request: Request) -> Answer:
-    """A transaction bundle, one commit (ITI-65's form of provision)."""
+def bundle(request: Request) -> Answer:
+    """A transaction, which is one commit (ITI-65's form of provision), or a batch."""
     content = json_reader.read_object(request.body)
-    return answer_of(writes.transaction(write_of(request, representation=False), content))
+    return answer_of(bundles.post(write_of(request, "minimal"), content))
 
 
 @api.route("/fhir/{type}", ["POST"], FHIR_BODIES)
 def create(request: Request) -> Answer:
-    """One new resource."""
+    """One new resource, unless If-None-Exist finds it."""
     resource = json_reader.read_object(request.body)
-    return answer_of(writes.create(write_of(request), request.parameters["type"], resource))
+    return answer_of(writes.create(write_of(request), target_of(request), resource))
 
 
+@api.route("/fhir/{type}", ["PUT"], FHIR_BODIES)
 @api.route("/fhir/{type}/{id}", ["PUT"], FHIR_BODIES)
 def update(request: Request) -> Answer:
     """The next version of a resource, or version 1 under a client's own id."""
     resource = json_reader.read_object(request.body)
-    name = (request.parameters["type"], request.parameters["id"])
-    return answer_of(writes.update(write_of(request), name, resource, request.header("if-match")))
+    return answer_of(writes.update(write_of(request), target_of(request), resource))
 
 
+@api.route("/fhir/{type}", ["PATCH"], (*FHIR_BODIES, JSON_PATCH))
+@api.route("/fhir/{type}/{id}", ["PATCH"], (*FHIR_BODIES, JSON_PATCH))
+def patch(request: Request) -> Answer:
+    """The next version, as a JSON Patch or FHIRPath Patch makes it of the current one."""
+    media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    change = patch_of(media_type, request.body)
+    return answer_of(writes.patch(write_of(request), target_of(request), change))
+
+
+@api.route("/fhir/{type}", ["DELETE"])
 @api.route("/fhir/{type}/{id}", ["DELETE"])
 def delete(request: Request) -> Answer:
     """A version that says it is deleted."""
-    name = (request.parameters["type"], request.parameters["id"])
-    return answer_of(writes.delete(write_of(request), name, request.header("if-match")))
+    return answer_of(writes.delete(write_of(request), target_of(request)))
 
 
-api.refuse("/fhir/{type}", ["PUT", "PATCH", "DELETE"], "conditional changes are not served")
-api.refuse("/fhir/{type}/{id}", ["PATCH"], "PATCH is not served; send the whole resource with PUT")
 api.refuse("/fhir/{type}/{id}", ["POST"], "no such operation is served")
 handler = api.handler

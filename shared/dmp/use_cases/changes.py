@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from dmp.domain.access import Permit
 from dmp.domain.caller import Caller
@@ -14,6 +15,7 @@ from dmp.domain.instants import instant
 from dmp.domain.record import PATIENT, Version
 from dmp.domain.refusals import (
     BadParameter,
+    Gone,
     Invalid,
     Issue,
     NoPermit,
@@ -23,17 +25,23 @@ from dmp.domain.refusals import (
     TooLarge,
 )
 from dmp.fhir import compartment, json_reader
+from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
 from dmp.use_cases.ports import Clock, Pointer
 
 RESOURCE_BYTES_MAX = 1024 * 1024
-Kind = Literal["create", "update", "delete"]
+Kind = Literal["create", "update", "patch", "delete", "nothing"]
+Patch = Callable[[dict[str, Any]], dict[str, Any]]
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"\Z')
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do. `path` is where it stands in the request; `names` what others call it."""
+    """One thing to do. `path` is where it stands in the request; `names` what others call it.
+
+    `criteria` is a search that stands for the id (of a create: that must find nothing); settled,
+    `found` is what it found. `nothing` is a change that has come to nothing.
+    """
 
     kind: Kind
     type: str
@@ -41,14 +49,19 @@ class Change:
     resource: Mapping[str, Any] | None = None
     id: ResourceId | None = None
     if_match: str | None = None
+    if_none_match: str | None = None
     names: tuple[str, ...] = ()
+    criteria: str | None = None
+    patch: Patch | None = None
+    found: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """What became of a change: the new version, and the pointer that moves with it.
 
-    `version` is None when a deletion found nothing left to delete.
+    `version` is None when nothing was left to do: a deletion repeated, a conditional create that
+    found `change.found`.
     """
 
     change: Change
@@ -74,6 +87,7 @@ def patient_of(changes: Sequence[Change], caller: Caller) -> str:
     issues = []
     for change in changes:
         if change.resource is None:
+            named |= patients_in(change.criteria or "")
             continue
         found = compartment.patients(frozenset(compartment.references(change.resource)))
         named |= found
@@ -87,6 +101,12 @@ def patient_of(changes: Sequence[Change], caller: Caller) -> str:
     if len(named) != 1:
         raise Invalid("a request is about exactly one patient, named Patient/<id>", "subject")
     return named.pop()
+
+
+def patients_in(criteria: str) -> set[str]:
+    """The patients that a search names."""
+    pairs = parse_qsl(criteria, keep_blank_values=True)
+    return {v.removeprefix("Patient/") for name, v in pairs if name in ("patient", "subject")}
 
 
 def etag_of(text: str | None) -> int | None:
@@ -126,12 +146,16 @@ class Workshop:
         self, change: Change, name: ResourceId, resource: Mapping[str, Any] | None, held: Held
     ) -> Made:
         """The change's version, if the caller may make it on what the record holds now."""
+        if change.kind == "nothing":
+            return Made(change, None)
         if change.kind == "create":
             return Made(change, self._permitted(self._version(change, name, resource, None)))
         before = held.current(change.type, name)
-        if before is None and name.commit:
+        if before is None and (name.commit or change.kind == "patch"):
             raise NotFound("there is no such resource", f"{change.path}.id")
         self._may_change(before, change)
+        if change.patch is not None:
+            resource = _patched(existing(before), change)
         if change.kind == "delete" and (before is None or before.deleted):
             return Made(change, None)
         version = self._permitted(self._version(change, name, resource, before))
@@ -145,6 +169,8 @@ class Workshop:
             raise NotAuthor("only the organisation that wrote version 1 may change it", change.path)
         if wanted is not None and (before is None or before.version != wanted):
             raise PreconditionFailed("If-Match does not name the current version", change.path)
+        if change.if_none_match == "*" and before is not None and not before.deleted:
+            raise PreconditionFailed("If-None-Match: the resource exists", change.path)
 
     def _permitted(self, version: Version) -> Version:
         if not isinstance(self._visit.decides(version.item), Permit):
@@ -212,6 +238,24 @@ class Held:
             own = name.commit is None
             return Pointer(resource_type, name.text, 1 if own else 2, (commit,), own)
         return replace(held, version=held.version + 1, commits=(*held.commits, commit))
+
+
+def existing(version: Version | None) -> Version:
+    """The version, unless it is absent (404) or a deletion (410)."""
+    if version is None:
+        raise NotFound("there is no such resource", "id")
+    if version.deleted:
+        raise Gone("the resource was deleted", "id")
+    return version
+
+
+def _patched(before: Version, change: Change) -> dict[str, Any]:
+    """What the patch makes of the current version: valid, and of the same patient."""
+    assert change.patch is not None
+    made = change.patch(json_reader.reread(before.body))
+    if issues := validate(made, path=change.path):
+        raise Invalid(issues)
+    return made
 
 
 def newest_commit(pointer: Pointer | None, name: ResourceId) -> str | None:

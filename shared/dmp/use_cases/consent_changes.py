@@ -70,14 +70,14 @@ class ConsentChanges:
         for _ in range(TRIES_MAX):
             visit = self._gate.enter(ask)
             try:
-                return self._commit(visit, change)
+                return self._commit(visit, request, change)
             except Raced as raced:
                 if "pointer" in raced.races and change.if_match:
                     text = "another writer changed it first"
                     raise PreconditionFailed(text, "If-Match") from None
         raise Unavailable("other writers kept winning")
 
-    def _commit(self, visit: Visit, change: Change) -> Written:
+    def _commit(self, visit: Visit, request: Request, change: Change) -> Written:
         at_ms = self._clock.now_ms()
         commit = commit_id(at_ms, self._clock.random_bits(35))
         workshop = Workshop(visit, commit, at_ms, self._clock)
@@ -99,7 +99,7 @@ class ConsentChanges:
                 standing=_next(visit.standing, change, version),
             ),
         )
-        return one_answer(self._base, representation=True)([made], at_ms)
+        return one_answer(self._base, request)([made], at_ms)
 
     def _held(self, visit: Visit, change: Change) -> Held:
         if change.id is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -13,7 +13,7 @@ from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.record import State, Version
 
-Race = Literal["policy", "pointer", "access", "once", "id"]
+Race = Literal["policy", "pointer", "access", "once", "swap", "id"]
 
 
 class Raced(Exception):
@@ -82,6 +82,16 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """A guard that whoever creates by the same criteria must move: from what was seen, to this."""
+
+    key: str
+    seen: str
+    commit: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One commit and all that stands or falls with it.
 
@@ -97,6 +107,7 @@ class Write:
     access: Access | None = None
     notice: Notice | None = None
     once: Once | None = None
+    swaps: Sequence[Swap] = ()
     standing: Standing | None = None
 
 
@@ -115,10 +126,10 @@ class Records(Protocol):
     def versions(self, door: Door, commits: Sequence[str]) -> Mapping[str, Sequence[Version]]:
         """Every version of those commits, by commit; absent ones are left out."""
 
-    def state(self, door: Door, until: str = "") -> State:
+    def state(self, door: Door, until: str = "", also: Container[str] = ()) -> State:
         """The record as of the query: segments and every later commit, consistently read.
 
-        `until`, a commit id, leaves out what was committed after it.
+        `until`, a commit id, leaves out what was committed after it, but for commits in `also`.
         """
 
     def journal(self, door: Door, entry: Entry) -> None:
@@ -135,6 +146,9 @@ class Records(Protocol):
 
     def used(self, door: Door, key: str, now: int) -> tuple[str, bytes] | None:
         """Digest and answer of a one-use guard that has not ended by now, or None."""
+
+    def swaps(self, door: Door, keys: Sequence[str]) -> Mapping[str, str]:
+        """The commit that each guard names now, consistently read; empty for one that is not."""
 
 
 class Paging(Protocol):

@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from dmp.domain.caller import Caller
-from dmp.domain.instants import http_date
-from dmp.fhir import bundle
+from dmp.domain.identifiers import commit_millis
+from dmp.domain.instants import http_date, instant
+from dmp.domain.record import Version
+from dmp.domain.refusals import Issue
+from dmp.fhir import bundle, outcome
 from dmp.use_cases.changes import Made
 from dmp.use_cases.gate import ONCE_S
 from dmp.use_cases.ports import Once
+
+Returns = Literal["minimal", "representation", "OperationOutcome"]
+_SAVED = Issue("saved", None, "informational", "information")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Request:
     query: str
     idempotency_key: str | None = None
     digest: str = ""
-    representation: bool = True
+    returns: Returns = "representation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +58,55 @@ class Written:
 Render = Callable[[Sequence[Made], int], Written]
 
 
-def one_answer(base: str, *, representation: bool) -> Render:
-    """201 or 200 with Location, ETag and the resource; 204 for a deletion."""
+def one_answer(base: str, request: Request) -> Render:
+    """201 or 200 with Location, ETag and what was asked back; 204 for a deletion."""
 
-    def render(made: Sequence[Made], at_ms: int) -> Written:
-        version = made[0].version
+    def render(made: Sequence[Made], _: int) -> Written:
+        version = made[0].version or made[0].change.found
         if version is None or version.deleted:
             return Written(204, {}, b"")
         headers = {"Location": f"{base}/{version.name}", "ETag": f'W/"{version.version}"'}
-        headers["Last-Modified"] = http_date(at_ms)
-        status = 201 if version.version == 1 else 200
-        return Written(status, headers, version.body if representation else b"")
+        headers["Last-Modified"] = http_date(commit_millis(version.commit))
+        created = made[0].version is not None and version.version == 1
+        return Written(201 if created else 200, headers, _returned(version, request))
 
     return render
 
 
-def bundle_answer(*, representation: bool) -> Render:
+def bundle_answer(request: Request) -> Render:
     """A transaction-response, entry for entry."""
 
-    def render(made: Sequence[Made], _: int) -> Written:
-        answers = [_answer(one, representation) for one in made]
-        at = next((m.version.at for m in made if m.version), "")
-        return Written(
-            200, {}, bundle.transaction_response("transaction", answers, last_updated=at)
-        )
+    def render(made: Sequence[Made], at_ms: int) -> Written:
+        answers = [entry_answer(one, request) for one in made]
+        at = instant(at_ms)
+        body = bundle.transaction_response("transaction", answers, last_updated=at)
+        return Written(200, {}, body)
 
     return render
+
+
+def entry_answer(made: Made, request: Request) -> bundle.Answer:
+    """What a bundle's response says of one change."""
+    version = made.version or made.change.found
+    if version is None or version.deleted:
+        return bundle.Answer("204 No Content")
+    created = made.version is not None and version.version == 1
+    returned = _returned(version, request) or None
+    told = request.returns == "OperationOutcome"
+    return bundle.Answer(
+        status="201 Created" if created else "200 OK",
+        location=version.name,
+        etag=f'W/"{version.version}"',
+        last_modified=version.at,
+        resource=None if told else returned,
+        outcome=returned if told else None,
+    )
+
+
+def _returned(version: Version, request: Request) -> bytes:
+    if request.returns == "OperationOutcome":
+        return outcome.operation_outcome([_SAVED], "saved", request.request)
+    return version.body if request.returns == "representation" else b""
 
 
 def once_key(request: Request) -> str:
@@ -97,16 +127,3 @@ def once_of(request: Request, answer: Written, at_ms: int) -> Once | None:
         return None
     until = at_ms // 1000 + ONCE_S
     return Once(once_key(request), request.digest, answer.to_bytes(), until)
-
-
-def _answer(made: Made, representation: bool) -> bundle.Answer:
-    version = made.version
-    if version is None or version.deleted:
-        return bundle.Answer("204 No Content")
-    return bundle.Answer(
-        status="201 Created" if version.version == 1 else "200 OK",
-        location=version.name,
-        etag=f'W/"{version.version}"',
-        last_modified=version.at,
-        resource=version.body if representation else None,
-    )

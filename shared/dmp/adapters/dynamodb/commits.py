@@ -18,7 +18,16 @@ from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.record import Version, encode
 from dmp.domain.refusals import TooLarge
-from dmp.use_cases.ports import Access, Door, Once, Pointer, Race, Raced, Write
+from dmp.use_cases.ports import (
+    Access,
+    Door,
+    Once,
+    Pointer,
+    Race,
+    Raced,
+    Swap,
+    Write,
+)
 
 PART_BYTES_MAX = 350_000
 PARTS_MAX = 8
@@ -119,6 +128,8 @@ class Commits:
             _put_access(transaction, write.entry, write.access)
         if write.notice is not None:
             transaction.put("id", notice_item(ring, write.entry, write.notice))
+        for swap in write.swaps:
+            _put_swap(transaction, ring, write.patient, swap)
         if write.once is not None:
             _put_once(transaction, ring, write.patient, write.once)
         transaction.run(self.connection)
@@ -187,6 +198,11 @@ def _put_once(transaction: Transaction, ring: Ring, patient: str, once: Once) ->
     sealed = ring.seal("record", name, compress(once.digest.encode() + b"\0" + once.answer))
     over = RecordItem.pk.does_not_exist() | (RecordItem.ttl <= once.until - ONCE_S)
     transaction.put("once", RecordItem(patient, name, b=sealed, ttl=once.until), over)
+
+
+def _put_swap(transaction: Transaction, ring: Ring, patient: str, swap: Swap) -> None:
+    item = RecordItem(patient, f"I#{ring.token(swap.key)}", entry=swap.commit, ttl=swap.until)
+    transaction.put("swap", item, RecordItem.entry == swap.seen if swap.seen else None)
 
 
 def _told(call: Callable[[], object], race: Race) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from pynamodb.connection import Connection
@@ -111,7 +111,7 @@ class DynamoRecords(Commits):
             raise Unavailable("a commit without all its parts")
         return b"".join(parts[name] for name in sorted(parts))
 
-    def state(self, door: Door, until: str = "") -> State:
+    def state(self, door: Door, until: str = "", also: Container[str] = ()) -> State:
         """One Query a MB, from the first commit after the last segment to the last segment.
 
         A segment that reaches beyond `until` may have folded away what was current then: the
@@ -119,14 +119,14 @@ class DynamoRecords(Commits):
         """
         ring, state = ring_of(door), State()
         upto = door.upto if not until or door.upto <= until else ""
-        last = "KS#~" if upto == door.upto else f"K#{until}#~"
+        last = "KS#~" if upto == door.upto else "K#~" if also else f"K#{until}#~"
         parts: dict[str, bytes] = {}
         for item in self.items(door.patient, f"K#{upto}#~" if upto else "K#", last):
             place = place_of(item["sk"])
             if "b" in item:
                 parts[place] = parts.get(place, b"") + item["b"]
         for place, sealed in parts.items():
-            state.fold(decode(decompress(ring.open("record", place, sealed))), until)
+            state.fold(decode(decompress(ring.open("record", place, sealed))), until, also)
         return state
 
     def items(self, patient: str, first: str, last: str, **options: object) -> Iterator[Row]:
@@ -147,6 +147,16 @@ class DynamoRecords(Commits):
             if "LastEvaluatedKey" not in page or "Limit" in query:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def swaps(self, door: Door, keys: Sequence[str]) -> Mapping[str, str]:
+        """One BatchGetItem."""
+        ring = ring_of(door)
+        names = {f"I#{ring.token(key)}": key for key in keys}
+        batch = Batch(dynamodb())
+        for name in names:
+            batch.want(self.records, pk=door.patient, sk=name)
+        found = {item["sk"]: item["entry"] for item in batch.fetch()[self.records]}
+        return {key: found.get(name, "") for name, key in names.items()}
 
     def policy(self, patient: str) -> int | None:
         """One consistent GetItem of GUARD."""

@@ -1,0 +1,182 @@
+"""One commit, atomic, whether it holds one resource or thousands.
+
+Enter, settle what is conditional, resolve references, make the versions, commit in one transaction.
+What another writer won is decided again on what stands now; an Idempotency-Key gives its first
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dmp.domain.identifiers import commit_id
+from dmp.domain.journal import Action, disclosure
+from dmp.domain.refusals import (
+    Forbidden,
+    IdempotencyConflict,
+    Invalid,
+    Issue,
+    NotFound,
+    PreconditionFailed,
+    Refusal,
+    Unavailable,
+)
+from dmp.fhir import bundle
+from dmp.use_cases import links
+from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit, patient_of
+from dmp.use_cases.conditions import Conditions, Settled, swaps_of
+from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
+from dmp.use_cases.ports import Clock, Directory, Raced, Records, Write
+from dmp.use_cases.written import Render, Request, Written, once_key, once_of
+
+NAMED_MAX = 20
+# Shared by every record: what refers to them by identifier is looked up there.
+_DIRECTORY = ("Location", "Organization", "Practitioner", "PractitionerRole")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A request and the changes it asks for; what the record must hold for them is `linked`."""
+
+    request: Request
+    changes: Sequence[Change]
+    linked: links.Links
+    render: Render
+
+
+class Committer:
+    """Turns changes into one commit of one record."""
+
+    def __init__(self, records: Records, directory: Directory, clock: Clock) -> None:
+        self._records = records
+        self._directory = directory
+        self._clock = clock
+        self._gate = Gate(records, clock)
+        self._conditions = Conditions(records)
+
+    def write(
+        self, request: Request, changes: Sequence[Change], action: Action, render: Render
+    ) -> Written:
+        """The answer that `render` makes of what the changes have become."""
+        patient = patient_of(changes, request.caller)
+        if request.caller.kind == "patient" and patient != request.caller.patient:
+            raise NotFound("there is no such record for this token")
+        linked = links.outward(changes, patient)
+        wanted = [*((c.type, c.id) for c in changes if c.id), *linked.values()]
+        caller, told, name = request.caller, request.query, request.request
+        ask = Ask(caller, patient, "write", action, told, name, wanted)
+        work = Work(request, changes, linked, render)
+        for _ in range(TRIES_MAX):
+            visit = self._gate.enter(ask)
+            try:
+                return self._settle(visit, work)
+            except (Refusal, Raced) as stopped:
+                if request.idempotency_key and (first := self._first_answer(visit, request)):
+                    return first
+                if isinstance(stopped, Forbidden | NotFound):
+                    self._gate.refused(visit, stopped.code)
+                if isinstance(stopped, Refusal):
+                    raise
+                if "pointer" in stopped.races and any(c.if_match for c in changes):
+                    text = "another writer changed it first"
+                    raise PreconditionFailed(text, "If-Match") from None
+        raise Unavailable("other writers kept winning")
+
+    def _settle(self, visit: Visit, work: Work) -> Written:
+        """Give conditional changes their ids, and enter again for what stands under them."""
+        settled = self._conditions.settle(visit, work.changes)
+        if settled.changes is not work.changes:
+            wanted = [*((c.type, c.id) for c in settled.changes if c.id), *work.linked.values()]
+            again = self._gate.enter(replace(visit.ask, wanted=wanted))
+            if again.standing.version != visit.standing.version:
+                raise Raced(frozenset({"policy"}))
+            visit = again
+        return self._commit(visit, work, settled)
+
+    def _commit(self, visit: Visit, work: Work, settled: Settled) -> Written:
+        held = self._held(visit)
+        links.require(visit, work.linked, held, work.changes)
+        mapping = self._resolved(visit, settled.changes)
+        at_ms = self._clock.now_ms()
+        commit = commit_id(at_ms, self._clock.random_bits(35))
+        workshop = Workshop(visit, commit, at_ms, self._clock)
+        made = _made(workshop, settled.changes, mapping, held)
+        answer = work.render(made, at_ms)
+        versions = [m.version for m in made if m.version is not None]
+        if not versions:
+            return answer
+        names, digest = disclosure((v.name for v in versions), commit, visit.standing.version)
+        entry = replace(self._gate.entry(visit, "permit", visit.rule), what=names, disclosed=digest)
+        access, notice = opening(visit, entry)
+        write = Write(
+            patient=visit.ask.patient,
+            commit=commit,
+            versions=versions,
+            entry=entry,
+            policy=visit.standing.version,
+            pointers=[m.pointer for m in made if m.pointer is not None],
+            access=access,
+            notice=notice,
+            once=once_of(work.request, answer, at_ms),
+            swaps=swaps_of(settled.guards, commit, at_ms),
+        )
+        self._records.commit(visit.door, write)
+        return answer
+
+    def _held(self, visit: Visit) -> Held:
+        """What stands now of the ids asked for; one more batch if any was updated before."""
+        pointers = visit.door.pointers
+        commits = [newest_commit(pointers.get(name.text), name) for _, name in visit.ask.wanted]
+        wanted = [c for c in commits if c]
+        return Held(pointers, self._records.versions(visit.door, wanted) if wanted else {})
+
+    def _resolved(self, visit: Visit, changes: Sequence[Change]) -> dict[str, str]:
+        """What conditional references mean: an entry of the directory, or of the record itself."""
+        resources = [(i, dict(c.resource)) for i, c in enumerate(changes) if c.resource]
+        uses = bundle.conditional_references(resources)
+        shared = {t: places for t, places in uses.items() if t.partition("?")[0] in _DIRECTORY}
+        own = {t: places for t, places in uses.items() if t not in shared}
+        return {**self._listed(shared), **self._conditions.references(visit, own)}
+
+    def _listed(self, uses: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Directory references; 422 naming the first 20 unknown."""
+        if not uses:
+            return {}
+        found = self._directory.references(list(uses))
+        missing = [
+            Issue("no such entry in the directory", places[0], "not-found")
+            for text, places in uses.items()
+            if text not in found
+        ]
+        if missing:
+            raise Invalid(missing[:NAMED_MAX])
+        return dict(found)
+
+    def _first_answer(self, visit: Visit, request: Request) -> Written | None:
+        used = self._records.used(visit.door, once_key(request), visit.now_ms // 1000)
+        if used is None:
+            return None
+        digest, answer = used
+        if digest != request.digest:
+            raise IdempotencyConflict("the Idempotency-Key was used with another request")
+        return Written.from_bytes(answer)
+
+
+def _made(
+    workshop: Workshop, changes: Sequence[Change], mapping: dict[str, str], held: Held
+) -> list[Made]:
+    ids = workshop.ids(changes)
+    for change, name in zip(changes, ids, strict=True):
+        mapping.update(dict.fromkeys(change.names, f"{change.type}/{name.text}"))
+    return [
+        workshop.make(change, name, _rewritten(change, mapping), held)
+        for change, name in zip(changes, ids, strict=True)
+    ]
+
+
+def _rewritten(change: Change, mapping: Mapping[str, str]) -> Mapping[str, Any] | None:
+    if change.resource is None:
+        return None
+    return bundle.rewrite(dict(change.resource), mapping)
