@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from infra.template import load
 from tests.stack import Stack
 from tests.stack import stack as deployed
+from tests.world import World
 
 # Data that lies beside the project, not in it, may be absent; nothing else may be skipped.
 MAY_BE_ABSENT = "not at hand"
@@ -30,6 +31,13 @@ def stack() -> Iterator[Stack]:
     """The template's resources under moto, fresh for each test."""
     with deployed() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """One deployment for a module, its people registered; each test opens records of its own."""
+    with deployed() as made:
+        yield World(made)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

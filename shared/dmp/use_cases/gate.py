@@ -105,8 +105,12 @@ class Gate:
 
     def refuse(self, visit: Visit, rule: str) -> None:
         """Journal the refusal, then raise it."""
-        self._records.journal(visit.door, self.entry(visit, "refuse", rule))
+        self.refused(visit, rule)
         raise NoPermit(NO_PERMIT)
+
+    def refused(self, visit: Visit, rule: str) -> None:
+        """Journal a refusal that was decided further in: of an item, or of its author."""
+        self._records.journal(visit.door, self.entry(visit, "refuse", rule))
 
     def read(self, ask: Ask, work: Callable[[Visit], Reading[T]]) -> T:
         """What `work` reads, once its entry is durable and the policy has not moved since."""
