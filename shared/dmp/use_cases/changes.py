@@ -163,10 +163,15 @@ class Workshop:
 
     def _may_change(self, before: Version | None, change: Change) -> None:
         wanted = etag_of(change.if_match)
-        if before is not None and before.origin != self._author:
-            if not self._visit.sees(before.item):
+        if before is not None:
+            own = before.origin == self._author
+            seen = self._visit.sees(before.item)
+            permitted = isinstance(self._visit.decides(before.item), Permit)
+            if not seen and not (own and permitted):  # hidden, then: from its author too
                 raise NotFound("there is no such resource", f"{change.path}.id")
-            raise NotAuthor("only the organisation that wrote version 1 may change it", change.path)
+            if not own:
+                text = "only the organisation that wrote version 1 may change it"
+                raise NotAuthor(text, change.path)
         if wanted is not None and (before is None or before.version != wanted):
             raise PreconditionFailed("If-Match does not name the current version", change.path)
         if change.if_none_match == "*" and before is not None and not before.deleted:

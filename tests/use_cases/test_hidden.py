@@ -1,0 +1,138 @@
+"""A sealed item leaves no trace: the answers are those of a record without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.aws_calls import forget
+from tests.clinic import Clinic
+from tests.world import World, observation
+
+SECRET = "71.9"
+
+
+@pytest.fixture
+def clinic(world: World) -> Iterator[Clinic]:
+    made = Clinic(world)
+    yield made
+    forget(made.id)
+
+
+@pytest.fixture
+def sealed(clinic: Clinic) -> str:
+    """Among two results that everyone may see, one that the patient has sealed."""
+    clinic.observe()
+    name = clinic.observe(valueQuantity={"value": 71.9})
+    clinic.observe()
+    clinic.seal(f"Observation/{name}")
+    return name
+
+
+def test_it_is_as_absent_as_what_never_was(clinic: Clinic, sealed: str) -> None:
+    never = sealed[:-4] + ("0000" if sealed[-4:] != "0000" else "1111")
+    for suffix in ("", "/_history", "/_history/1"):
+        hidden = clinic.world.call(f"GET /fhir/Observation/{sealed}{suffix}", clinic.doctor)
+        absent = clinic.world.call(f"GET /fhir/Observation/{never}{suffix}", clinic.doctor)
+        assert (hidden.status, hidden.body) == (404, absent.body)
+        assert dict(hidden.headers) == dict(absent.headers)
+    one, other = clinic.entries()[-2:]
+    assert (one.outcome, one.rule, one.what) == (other.outcome, other.rule, other.what)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Observation?patient={id}",
+        "Observation?patient={id}&code=2339-0",
+        "Observation?patient={id}&value-quantity=71.9",
+        "Observation?patient={id}&_summary=count",
+        "Observation?patient={id}&_sort=-date&_count=2",
+        "Patient/{id}/$everything",
+    ],
+)
+def test_no_listing_counts_or_shows_it(clinic: Clinic, sealed: str, query: str) -> None:
+    request = "GET /fhir/" + query.replace("{id}", clinic.id)
+
+    reply = clinic.world.call(request, clinic.doctor)
+
+    assert reply.status == 200, reply.body
+    assert sealed not in reply.body
+    assert SECRET not in json.dumps(reply.json.get("entry", []))
+    total = reply.json.get("total")
+    assert total == (0 if "value-quantity" in query else 2) or "everything" in query
+    seen = [e["resource"]["resourceType"] for e in reply.json.get("entry", [])]
+    assert seen.count("Observation") <= 2
+
+
+def test_pages_are_those_of_a_record_without_it(clinic: Clinic, sealed: str) -> None:
+    reply = clinic.world.call(f"GET /fhir/Observation?patient={clinic.id}&_count=2", clinic.doctor)
+
+    assert len(reply.json["entry"]) == 2
+    assert [link["relation"] for link in reply.json["link"]] == ["self"]
+    assert sealed not in reply.body
+
+
+def test_the_patient_sees_it_all_the_same(clinic: Clinic, sealed: str) -> None:
+    assert clinic.world.call(f"GET /fhir/Observation/{sealed}", clinic.patient).status == 200
+    found = clinic.world.call("GET /fhir/Observation", clinic.patient)
+    assert found.json["total"] == 3
+
+
+def test_its_author_can_neither_change_nor_probe_it(clinic: Clinic, sealed: str) -> None:
+    never = sealed[:-4] + ("0000" if sealed[-4:] != "0000" else "1111")
+
+    def probes(name: str) -> list[tuple[int, str]]:
+        body = {**observation(clinic.id), "id": name}
+        url = f"/fhir/Observation/{name}"
+        replies = [
+            clinic.world.call(f"PUT {url}", clinic.doctor, body),
+            clinic.world.call(f"PUT {url}", clinic.doctor, body, If_Match='W/"1"'),
+            clinic.world.call(f"PUT {url}", clinic.doctor, body, If_Match='W/"9"'),
+            clinic.world.call(f"DELETE {url}", clinic.doctor),
+            clinic.world.call(f"DELETE {url}", clinic.doctor, If_Match='W/"9"'),
+        ]
+        return [(reply.status, reply.body) for reply in replies]
+
+    assert probes(sealed) == probes(never)
+
+
+def test_a_seal_by_label_hides_what_is_labelled_later_too(clinic: Clinic) -> None:
+    clinic.seal(securityLabel=[{"code": "PSY"}])
+    kept = clinic.observe()
+    own: dict[str, Any] = {**observation(clinic.id), "meta": {"security": [{"code": "PSY"}]}}
+    made = clinic.world.call("POST /fhir/Observation", clinic.patient, own)
+    assert made.status == 201
+
+    found = clinic.world.call(f"GET /fhir/Observation?patient={clinic.id}", clinic.doctor)
+
+    assert [e["resource"]["id"] for e in found.json["entry"]] == [kept]
+
+
+def test_what_refers_to_it_is_sealed_with_it(clinic: Clinic) -> None:
+    encounter = {
+        "resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"},
+        "subject": {"reference": f"Patient/{clinic.id}"},
+    }  # fmt: skip
+    made = clinic.world.call("POST /fhir/Encounter", clinic.doctor, encounter)
+    assert made.status == 201, made.body
+    name = made.json["id"]
+    within = clinic.observe(encounter={"reference": f"Encounter/{name}"})
+    data = [{"meaning": "related", "reference": {"reference": f"Encounter/{name}"}}]
+    clinic.grant(type="deny", actor=None, data=data)
+
+    for hidden in (f"Observation/{within}", f"Encounter/{name}"):
+        assert clinic.world.call(f"GET /fhir/{hidden}", clinic.doctor).status == 404
+
+
+def test_lifting_the_seal_shows_it_again(clinic: Clinic) -> None:
+    name = clinic.observe()
+    seal = clinic.seal(f"Observation/{name}")
+    assert clinic.world.call(f"GET /fhir/Observation/{name}", clinic.doctor).status == 404
+
+    assert clinic.world.call(f"DELETE /fhir/Consent/{seal}", clinic.patient).status == 204
+
+    assert clinic.world.call(f"GET /fhir/Observation/{name}", clinic.doctor).status == 200
