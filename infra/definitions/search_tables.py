@@ -142,6 +142,18 @@ def search_table(
     return {"parameters": made}
 
 
+def modifiers_of(definitions: Iterable[Json]) -> Json:
+    """Each resource type's own elements that change the meaning of the rest, by JSON name."""
+    made: Json = {}
+    for definition in definitions:
+        if definition["kind"] != "resource" or definition.get("derivation") == "constraint":
+            continue
+        top = (e for e in definition["snapshot"]["element"] if e["path"].count(".") == 1)
+        names = (e["path"].partition(".")[2] for e in top if e.get("isModifier"))
+        made[definition["type"]] = sorted(name.removesuffix("[x]") for name in names)
+    return dict(sorted(made.items()))
+
+
 def _code(row: tuple[str, Json]) -> str:
     return row[0]
 

@@ -135,7 +135,9 @@ def test_every_criterion_must_hold_and_the_type_too() -> None:
 
 
 REFUSED = [
-    ("foo=1", "foo", "has no such search parameter"), ("status:above=x", "status:above", ":not"),
+    ("foo=1", "foo", "has no such search parameter"), ("status:up=x", "status:up", ":not"),
+    ("status:above=x", "status:above", "terminology"), ("code:in=x", "code:in", "terminology"),
+    ("code:not-in=x", "code:not-in", "terminology"), ("code:below=x", "code:", "terminology"),
     ("date:exact=2015", "date:exact", ":missing"), ("subject:Medication=1", "subject:", "Patient"),
     ("subject:Foo=1", "subject:Foo", ":identifier"), ("status=", "status", "empty"),
     ("status=a,,b", "status", "empty"), ("status:missing=x", "status:missing", "true or false"),
@@ -144,9 +146,27 @@ REFUSED = [
     ("value-quantity=1|cm", "value-quantity", "system|code"),
     ("value-quantity=1e999", "value-quantity", "exponent"), ("code=a|b|c", "code", "system|code"),
     ("code=|", "code", "needs"), ("identifier:of-type=a|b", "identifier:of-type", "type-code"),
-    ("subject.name=x", "subject.name", "not served"), ("_has:x:y:z=1", "_has", "not served"),
-    ("_include=Observation:subject", "_include", "not served"),
-    ("code-value-quantity=1", "code-value-quantity", "not served"),
+    ("subject.nom=x", "subject.nom", "cannot be searched"), ("_has:x:y:z=1", "_has", "not served"),
+    ("status.name=x", "status.name", "reference"), ("subject.birthdate=x", "subject.", "YYYY"),
+    ("subject:Medication.code=x", "subject:", "target"), ("_has:Observation=1", "_has", "Type:"),
+    ("_has:Observation:code:code=1", "_has", "refers by"), ("_has=1", "_has", "not served"),
+    ("_has:Coverage:payor:status=1", "_has", "does not refer"), ("_filter=1", "_filter", "served"),
+    ("a.b.c.d.e.f.g=1", "a.b", "links"), ("code-value-quantity=1", "code-v", "token$quantity"),
+    ("code-value-quantity=1$", "code-v", "token$"),
+    ("code-value-quantity:exact=1$2", "code-v", ":m"),
+    ("_include=Observation", "_include", "Type:parameter"),
+    ("_include:up=*", "_include:", "iterate"),
+    ("_include=Foo:bar", "_include", "served"), ("_include=Observation:foo", "_inc", "refers by"),
+    ("_include=Encounter:subject", "_include", "iterate"), ("_revinclude=*", "_rev", "Type:"),
+    ("_include=Observation:subject:Claim", "_inc", "target"),
+    ("_sort=code-value-date", "_sort", ""),
+    ("_revinclude=Coverage:payor", "_rev", "does not refer"),
+    ("_elements=foo", "_elem", "top-level"),
+    ("_revinclude=Provenance:target:Patient", "_rev", "the target"),
+    ("_summary=text&_include=*", "_summary", "takes no"),
+    ("_summary=true&_elements=id", "_el", "or"),
+    ("value-quantity=1|s|", "value-quantity", "code"),
+    ("_sort=" + ",".join(["date"] * 11), "_s", "10"),
     ("_count=-1", "_count", "whole"), ("_count=x", "_count", "whole"), ("_sort=foo", "_sort", ""),
     ("subject:Patient=Group/1", "subject:Patient", "reference to Patient"),
     ("_count=1&_count=2", "_count", "once"), ("_total=yes", "_total", "accurate"),
@@ -179,25 +199,24 @@ def test_lenient_reading_skips_and_tells_what_it_does_not_know() -> None:
 def test_result_parameters() -> None:
     query = parse(
         "Observation",
-        _pairs("_count=50&_total=none&_summary=count&_elements=id,code&_format=json&_sort=-date"),
+        _pairs("_count=50&_total=none&_summary=false&_elements=id,code&_format=json&_sort=-date"),
     )
-    assert (query.count, query.total, query.summary) == (50, "none", "count")
+    assert (query.count, query.total, query.summary) == (50, "none", "false")
     assert query.elements == ("id", "code")
     assert [(p.code, descending) for p, descending in query.sort] == [("date", True)]
 
 
 def test_the_patients_that_a_query_names() -> None:
-    def named(kind: str, query: str) -> frozenset[str]:
-        return patients_named(parse(kind, _pairs(query)))
+    def named(kind: str, query: str) -> set[str]:
+        return patients_named(kind, _pairs(query), "https://x/fhir")
 
-    assert named("Observation", "patient=a,Patient/b&subject=https://x/fhir/Patient/c") == set(
-        "abc"
-    )
-    assert named("Observation", "subject:Patient=a") == {"a"}
-    assert named("Observation", "subject=a") == frozenset()
-    assert named("Observation", "performer=Practitioner/a&code=Patient/b") == frozenset()
-    assert named("Patient", "_id=a") == {"a"}
-    assert named("Observation", "_id=a") == frozenset()
+    assert named("Observation", "patient=a&subject=https://x/fhir/Patient/c") == {"a", "c"}
+    assert named("Observation", "subject:Patient=a&patient=Patient/a") == {"a"}
+    assert named("Observation", "subject=a") == {"a"}
+    assert named("Observation", "subject=Group/a&performer=Practitioner/a") == set()
+    assert named("Observation", "patient=https://other/fhir/Patient/c") == set()
+    assert named("Patient", "_id=a&link=b") == {"a"}
+    assert named("Observation", "_id=a") == set()
 
 
 def test_order_by_references_numbers_and_uris() -> None:

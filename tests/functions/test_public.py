@@ -54,9 +54,10 @@ def test_each_type_tells_its_interactions_and_parameters(app: Any) -> None:
     assert told("Observation") == told("Patient") | {"create", "update", "delete"}
     assert told("Consent") == told("Observation")
     assert "code" in {p["name"] for p in types["Observation"]["searchParam"]}
-    assert not any(
-        p["type"] in ("composite", "special") for t in types.values() for p in t["searchParam"]
-    )
+    assert "code-value-quantity" in {p["name"] for p in types["Observation"]["searchParam"]}
+    assert not any(p["type"] == "special" for t in types.values() for p in t["searchParam"])
+    assert {"*", "Observation:encounter"} <= set(types["Observation"]["searchInclude"])
+    assert "Provenance:target" in types["Observation"]["searchRevInclude"]
     assert [r["name"] for r in types["Patient"]["operation"]] == ["everything"]
     assert "Group" not in types
     assert capability.interactions_of("Group") == ()

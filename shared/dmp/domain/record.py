@@ -7,7 +7,7 @@ Folding keeps the highest version of each resource, so order and overlap do not 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dmp.domain.access import Item
@@ -59,11 +59,17 @@ class State:
     current: dict[tuple[str, str], Version] = field(default_factory=dict)
     newest: str = ""
 
-    def fold(self, versions: Iterable[Version], until: str = "") -> State:
-        """Take in versions in any order, again or not; `until`, a commit id, leaves out later."""
+    def fold(
+        self, versions: Iterable[Version], until: str = "", also: Container[str] | None = None
+    ) -> State:
+        """Take in versions in any order, again or not.
+
+        `until`, a commit id, leaves out what came later, but for the commits in `also`.
+        """
         current = self.current
         for version in versions:
-            if until and version.commit > until:
+            later = until and version.commit > until
+            if later and (also is None or version.commit not in also):
                 continue
             key = (version.type, version.id)
             held = current.get(key)

@@ -12,7 +12,9 @@ from dmp.use_cases import access_queries
 
 def read_of(request: Request) -> access_queries.Request:
     """Who reads, and how the journal tells it."""
-    return access_queries.Request(request.authenticated(), request.request_id, told_as(request))
+    return access_queries.Request(
+        request.authenticated(), request.request_id, told_as(request), _lenient(request)
+    )
 
 
 def answer_of(version: Version) -> Answer:
@@ -26,6 +28,15 @@ def not_modified(request: Request, version: Version) -> Answer | None:
     if wanted is None or f'"{version.version}"' not in wanted:
         return None
     return Answer(304, b"", _headers(version))
+
+
+def _lenient(request: Request) -> bool:
+    """`Prefer: handling=lenient`.
+
+    Strict is the default: a filter not understood would show, and journal, more than was asked for.
+    """
+    parts = (request.header("prefer") or "").replace(",", ";").lower().split(";")
+    return "handling=lenient" in [part.replace('"', "").replace(" ", "") for part in parts]
 
 
 def _headers(version: Version) -> dict[str, str]:

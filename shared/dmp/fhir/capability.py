@@ -10,7 +10,8 @@ from typing import Any
 
 from dmp.domain import access_token, sign_in
 from dmp.fhir import compartment, json_reader
-from dmp.fhir.search import MODIFIERS
+from dmp.fhir.search_criteria import MODIFIERS
+from dmp.fhir.search_includes import included_by, including
 from dmp.fhir.search_parameters import parameters_of
 
 Json = dict[str, Any]
@@ -148,6 +149,8 @@ def _resource(name: str) -> Json:
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",
         "referencePolicy": ["literal", "logical", "local"],
+        "searchInclude": ["*", f"{name}:*", *included_by(name)],
+        "searchRevInclude": including(name),
     }
     if name == "Patient":
         definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"

@@ -8,6 +8,7 @@ from typing import Any
 from dmp.fhir.definitions import Json
 from dmp.fhir.search import Query
 from dmp.fhir.search_parameters import Leaf, Parameter
+from dmp.fhir.search_quantities import in_base_units
 from dmp.fhir.search_ranges import Range, interval_of, period_of
 from dmp.fhir.search_values import normalised, strings_of, tokens_of
 
@@ -43,7 +44,7 @@ def _literals(_: Leaf, value: Any) -> list[str]:
 _KEYS: Mapping[str, Callable[[Leaf, Any], Iterable[Any]]] = {
     "date": lambda leaf, value: _ends(period_of(leaf, value)),
     "number": lambda leaf, value: _ends(interval_of(leaf, value)),
-    "quantity": lambda leaf, value: _ends(interval_of(leaf, value)),
+    "quantity": lambda leaf, value: _ends(in_base_units(leaf, value)),
     "string": lambda leaf, value: [normalised(text) for text in strings_of(leaf, value)],
     "token": lambda leaf, value: [code for _, code in tokens_of(leaf, value) if code],
     "reference": _literals,

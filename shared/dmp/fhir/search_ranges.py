@@ -1,22 +1,25 @@
-"""How date, number and quantity parameters compare: both sides are ranges."""
+"""How date and number parameters compare: both sides are ranges."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
 from typing import Any
 
 from dmp.domain.refusals import BadParameter
 from dmp.fhir.json_reader import MAX_DIGITS, MAX_EXPONENT
 from dmp.fhir.search_parameters import Leaf
-from dmp.fhir.search_values import Match, split, unescape
+from dmp.fhir.search_values import Match, unescape
 
 # What a resource holds, ends included; infinite where it is open.
-Range = tuple[Decimal | int | float, Decimal | int | float]
+Bound = Decimal | Fraction | int | float
+Range = tuple[Bound, Bound]
 _Compare = Callable[[Range, Range], bool]
 _EVER = (float("-inf"), float("inf"))
+_WIDE = Context(prec=2 * MAX_DIGITS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)(?=[0-9+.-])")
@@ -43,17 +46,17 @@ _DATES: Mapping[str, _Compare] = {
     "eb": lambda asked, held: held[1] < asked[0],
     "ap": lambda asked, held: held[0] < asked[1] and held[1] >= asked[0],
 }
-# Here what was asked for is one number, but for eq and ne, which allow for its precision.
-_NUMBERS: Mapping[str, Callable[[Decimal, Range], bool]] = {
-    "eq": lambda asked, held: _within(_precision(asked), held),
-    "ne": lambda asked, held: not _within(_precision(asked), held),
-    "gt": lambda asked, held: held[1] > asked,
-    "lt": lambda asked, held: held[0] < asked,
-    "ge": lambda asked, held: held[1] >= asked,
-    "le": lambda asked, held: held[0] <= asked,
-    "sa": lambda asked, held: held[0] > asked,
-    "eb": lambda asked, held: held[1] < asked,
-    "ap": lambda asked, held: (
+# Here what was asked for is one number, but for eq and ne, which look at its precision.
+_NUMBERS: Mapping[str, Callable[[Any, Range, Range], bool]] = {
+    "eq": lambda _, span, held: _within(span, held),
+    "ne": lambda _, span, held: not _within(span, held),
+    "gt": lambda asked, _, held: held[1] > asked,
+    "lt": lambda asked, _, held: held[0] < asked,
+    "ge": lambda asked, _, held: held[1] >= asked,
+    "le": lambda asked, _, held: held[0] <= asked,
+    "sa": lambda asked, _, held: held[0] > asked,
+    "eb": lambda asked, _, held: held[1] < asked,
+    "ap": lambda asked, _, held: (
         held[0] <= asked + abs(asked) / 10 and held[1] >= asked - abs(asked) / 10
     ),
 }
@@ -161,7 +164,7 @@ def _is_leap(year: int) -> bool:
 
 def number(text: str, name: str) -> Match:
     """A number with a prefix; without one, to the precision it is written with."""
-    compare = _number_test(unescape(text), name)
+    compare = number_test(unescape(text), name)
 
     def match(leaf: Leaf, value: Any) -> bool:
         held = interval_of(leaf, value)
@@ -170,37 +173,8 @@ def number(text: str, name: str) -> Match:
     return match
 
 
-def quantity(text: str, name: str) -> Match:
-    """`number`, `number|system|code` or `number||unit`, with a prefix."""
-    parts = [unescape(part) for part in split(text, "|")]
-    if len(parts) not in (1, 3):
-        raise BadParameter("a quantity is number or number|system|code", name)
-    compare = _number_test(parts[0], name)
-    system, code = parts[1:] if len(parts) > 1 else ("", "")
-
-    def match(leaf: Leaf, value: Any) -> bool:
-        held = interval_of(leaf, value)
-        if held is None or not compare(held):
-            return False
-        return not code or _in_unit(_unit_bearer(leaf, value), system, code)
-
-    return match
-
-
-def _unit_bearer(leaf: Leaf, value: Mapping[str, Any]) -> Mapping[str, Any]:
-    if leaf.type == "Range":
-        held: Mapping[str, Any] = value.get("low") or value.get("high") or {}
-        return held
-    return value
-
-
-def _in_unit(value: Mapping[str, Any], system: str, code: str) -> bool:
-    if system:
-        return value.get("system") == system and value.get("code") == code
-    return code in (value.get("code"), value.get("unit"), value.get("currency"))
-
-
-def _number_test(text: str, name: str) -> Callable[[Range], bool]:
+def number_test(text: str, name: str) -> Callable[[Range], bool]:
+    """What a prefixed number asks of a span; spans may hold decimals or exact fractions."""
     prefix, rest = prefixed(text)
     if not _NUMBER.fullmatch(rest) or len(rest) > MAX_DIGITS:
         raise BadParameter("a decimal number is expected, with a prefix", name)
@@ -208,14 +182,21 @@ def _number_test(text: str, name: str) -> Callable[[Range], bool]:
     exponent = asked.as_tuple().exponent
     if not isinstance(exponent, int) or abs(exponent) > MAX_EXPONENT:
         raise BadParameter("the number's exponent is out of range", name)
-    test = _NUMBERS[prefix]
-    return lambda held: test(asked, held)
+    compare, span = _NUMBERS[prefix], _precision(asked)
+    exact = Fraction(asked), (Fraction(span[0]), Fraction(span[1]))
+
+    def test(held: Range) -> bool:
+        if isinstance(held[0], Fraction) or isinstance(held[1], Fraction):
+            return compare(*exact, held)
+        return compare(asked, span, held)
+
+    return test
 
 
-def _precision(asked: Decimal) -> Range:
+def _precision(asked: Decimal) -> tuple[Decimal, Decimal]:
     """From half a unit of the last digit below to half a unit above."""
     half = Decimal((0, (5,), int(asked.as_tuple().exponent) - 1))
-    return asked - half, asked + half
+    return _WIDE.subtract(asked, half), _WIDE.add(asked, half)
 
 
 def interval_of(leaf: Leaf, value: Any) -> Range | None:

@@ -143,7 +143,7 @@ def reference(text: str, modifier: str | None, name: str, base: str = "") -> Mat
     """
     if modifier == "identifier":
         return _identified(token(text, None, name))
-    wanted = _relative(unescape(text), base)
+    wanted = relative(unescape(text), base)
     if modifier in resource_types() and "/" not in wanted:
         wanted = f"{modifier}/{wanted}"
     elif modifier and not wanted.startswith(f"{modifier}/"):
@@ -154,7 +154,7 @@ def reference(text: str, modifier: str | None, name: str, base: str = "") -> Mat
         literal = value.get("reference") if isinstance(value, dict) else value
         if not isinstance(literal, str):
             return False
-        found = _relative(literal, base)
+        found = relative(literal, base)
         if bare:
             kind, _slash, own = found.rpartition("/")
             return own == wanted and kind in resource_types()
@@ -173,7 +173,8 @@ def _identified(matches: Match) -> Match:
     return match
 
 
-def _relative(text: str, base: str) -> str:
+def relative(text: str, base: str) -> str:
+    """A reference without the server's own base and without a version."""
     if base and text.startswith(base + "/"):
         text = text[len(base) + 1 :]
     return text.partition("/_history/")[0]

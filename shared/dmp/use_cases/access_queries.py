@@ -1,7 +1,7 @@
 """Reading a record: read, vread, history, search and `$everything`, over what the caller may see.
 
-Search works in memory on the decrypted record: what is hidden is taken out first, so that totals,
-paging and matches are those of a record in which it was never written.
+What is hidden is taken out first, so that totals, paging and matches are those of a record in which
+it was never written.
 """
 
 from __future__ import annotations
@@ -9,27 +9,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dmp.domain.access import Permit
 from dmp.domain.caller import Caller, covered
 from dmp.domain.identifiers import ResourceId, is_patient_id, resource_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Action
-from dmp.domain.record import State, Version
+from dmp.domain.record import Version
 from dmp.domain.refusals import BadParameter, Gone, NotFound
-from dmp.fhir import bundle, compartment, json_reader, search, search_order
+from dmp.fhir import bundle, compartment
 from dmp.use_cases.changes import find
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
-from dmp.use_cases.pages import Listing, Pages, Total
+from dmp.use_cases.listings import Found, Listing
+from dmp.use_cases.pages import Pages
 from dmp.use_cases.ports import Clock, Paging, Records
+from dmp.use_cases.searches import Searches, absent, anchored, living, permitted
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What stands behind a read. `query` is the request as the journal tells it (sealed there)."""
+    """What stands behind a read. `query` is the request as the journal tells it (sealed there).
+
+    A `lenient` search skips the parameters that are not known, and says so.
+    """
 
     caller: Caller
     request: str
     query: str
+    lenient: bool = False
 
 
 class AccessQueries:
@@ -39,7 +44,8 @@ class AccessQueries:
         self._records = records
         self._base = base
         self._gate = Gate(records, clock)
-        self._pages = Pages(paging, base)
+        self._pages = Pages(records, paging, base)
+        self._searches = Searches(self._pages, clock, base)
 
     def read(self, request: Request, resource_type: str, text: str) -> Version:
         """The current version. 404 when absent or hidden, 410 when deleted."""
@@ -69,7 +75,7 @@ class AccessQueries:
         def work(visit: Visit) -> Reading[bytes]:
             every = self._versions(visit, resource_type, name)
             if not every or not visit.sees(every[-1].item):
-                return Reading(_absent())
+                return Reading(absent())
             shown = [_historic(version, self._base) for version in reversed(every)]
             body = bundle.history(
                 shown, total=len(shown), links=(), last_updated=instant(visit.now_ms)
@@ -81,23 +87,11 @@ class AccessQueries:
     def search(
         self, request: Request, resource_type: str, parameters: Sequence[tuple[str, str]]
     ) -> bytes:
-        """A searchset of what matches, page by page; `parameters` or the token name the patient."""
-        if resource_type not in compartment.served():
-            raise NotFound("the resource type is not served", "type")
-        request.caller.require_scope(resource_type, "search")
-        patient, asked = patient_named(request.caller, resource_type, parameters)
-        token, asked = Pages.token_of(asked)
-        query = search.parse(resource_type, asked)
-        listing = Listing(resource_type, parameters, query.count, total_of(query))
-
-        def work(visit: Visit) -> Reading[bytes]:
-            page = self._pages.open(visit, listing, token)
-            state = self._records.state(visit.door, page.newest)
-            seen = [v for v in _seen(visit, state) if v.type == resource_type]
-            return self._pages.answer(visit, listing, page, _matching(query, seen), state.newest)
-
-        ask = Ask(request.caller, patient, "read", "search", request.query, request.request)
-        return self._gate.read(ask, work)
+        """A searchset of what matches, page by page (dmp.use_cases.searches)."""
+        search = self._searches.of(request.caller, resource_type, parameters, request.lenient)
+        caller, patient = request.caller, search.patient
+        ask = Ask(caller, patient, "read", "search", request.query, request.request)
+        return self._gate.read(ask, search.read)
 
     def everything(
         self, request: Request, text: str, parameters: Sequence[tuple[str, str]]
@@ -105,18 +99,19 @@ class AccessQueries:
         """`Patient/{id}/$everything`: every living resource the caller may see, spliced."""
         caller = request.caller
         if not is_patient_id(text) or (caller.kind == "patient" and caller.patient != text):
-            raise _absent()
+            raise absent()
         caller.require_scope("Patient", "read")
         token, asked = Pages.token_of(parameters)
         listing = Listing(f"Patient/{text}/$everything", asked, everything_count(asked), "none")
 
         def work(visit: Visit) -> Reading[bytes]:
             page = self._pages.open(visit, listing, token)
-            state = self._records.state(visit.door, page.newest)
-            found = [
-                v for v in _seen(visit, state) if covered(caller.scopes, caller.kind, v.type, "r")
-            ]
-            return self._pages.answer(visit, listing, page, found, state.newest)
+            state = self._pages.state(visit, page)
+            seen = permitted(visit, state)
+            found = [v for v in living(seen) if covered(caller.scopes, caller.kind, v.type, "r")]
+            order = anchored(found, page, state)
+            made = Found(order, len(found), seen)
+            return self._pages.answer(visit, listing, page, made, state.newest)
 
         ask = Ask(caller, text, "read", "operation", request.query, request.request)
         return self._gate.read(ask, work)
@@ -145,29 +140,8 @@ def named(caller: Caller, resource_type: str, text: str, interaction: str) -> Re
     caller.require_scope(resource_type, interaction)
     name = resource_id(text)
     if name is None or (caller.kind == "patient" and name.patient != caller.patient):
-        raise _absent()
+        raise absent()
     return name
-
-
-def patient_named(
-    caller: Caller, resource_type: str, parameters: Sequence[tuple[str, str]]
-) -> tuple[str, list[tuple[str, str]]]:
-    """The record a search is about, and the parameters left to match.
-
-    `patient` or `subject` names it, or the token's patient; on Patient, `_id` does.
-    """
-    names = ("_id",) if resource_type == "Patient" else ("patient", "subject")
-    given = {value.removeprefix("Patient/") for name, value in parameters if name in names}
-    if not given and caller.kind == "patient" and caller.patient:
-        return caller.patient, list(parameters)
-    if len(given) != 1:
-        raise BadParameter("a search names exactly one patient", names[0])
-    patient = given.pop()
-    if not is_patient_id(patient):
-        raise BadParameter("not the id of a patient", names[0])
-    if caller.kind == "patient" and patient != caller.patient:
-        raise _absent()
-    return patient, [(name, value) for name, value in parameters if name not in names]
 
 
 def everything_count(parameters: Sequence[tuple[str, str]]) -> int | None:
@@ -182,29 +156,6 @@ def everything_count(parameters: Sequence[tuple[str, str]]) -> int | None:
     return count
 
 
-def total_of(query: search.Query) -> Total:
-    """How the listing counts: `_summary=count` shows nothing else. 400 for what is not served."""
-    if query.elements:
-        raise BadParameter("not served yet", "_elements")
-    if query.summary not in (None, "false", "count"):
-        raise BadParameter("only count and false are served yet", "_summary")
-    if query.summary == "count":
-        return "only"
-    return "none" if query.total == "none" else "accurate"
-
-
-def _matching(query: search.Query, seen: Sequence[Version]) -> list[Version]:
-    """Those that match, in the query's order; without one, as first written."""
-    if not query.criteria and not query.sort:
-        return list(seen)
-    parsed = [(version, json_reader.reread(version.body)) for version in seen]
-    matched = [(v, resource) for v, resource in parsed if search.matches(query, resource)]
-    if not query.sort:
-        return [v for v, _ in matched]
-    by_identity = {id(resource): v for v, resource in matched}
-    return [by_identity[id(r)] for r in search_order.ordered(query, [r for _, r in matched])]
-
-
 def _ask(request: Request, name: ResourceId, resource_type: str, action: Action) -> Ask:
     wanted = ((resource_type, name),)
     return Ask(request.caller, name.patient, "read", action, request.query, request.request, wanted)
@@ -213,26 +164,10 @@ def _ask(request: Request, name: ResourceId, resource_type: str, action: Action)
 def _one(visit: Visit, version: Version | None, newest: Version | None) -> Reading[Version]:
     """One version, if the resource as it stands now may be seen."""
     if version is None or newest is None or not visit.sees(newest.item):
-        return Reading(_absent())
+        return Reading(absent())
     if version.deleted:
         return Reading(Gone("the resource was deleted", "id"))
     return Reading(version, [version.name], version.commit)
-
-
-def _absent() -> NotFound:
-    return NotFound("there is no such resource", "id")
-
-
-def _seen(visit: Visit, state: State) -> list[Version]:
-    """What the caller may see, in the order it was first written."""
-    living = [v for v in state.living() if isinstance(visit.decides(v.item), Permit)]
-    return sorted(living, key=lambda v: (created(v), v.id))
-
-
-def created(version: Version) -> str:
-    """The commit that made version 1, which the id of a server-named resource tells."""
-    name = resource_id(version.id)
-    return (name.commit if name else None) or version.commit
 
 
 def _historic(version: Version, base: str) -> bundle.Version:

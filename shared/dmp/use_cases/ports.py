@@ -126,7 +126,7 @@ class Records(Protocol):
     def versions(self, door: Door, commits: Sequence[str]) -> Mapping[str, Sequence[Version]]:
         """Every version of those commits, by commit; absent ones are left out."""
 
-    def state(self, door: Door, until: str = "", also: Container[str] = ()) -> State:
+    def state(self, door: Door, until: str = "", also: Container[str] | None = None) -> State:
         """The record as of the query: segments and every later commit, consistently read.
 
         `until`, a commit id, leaves out what was committed after it, but for commits in `also`.

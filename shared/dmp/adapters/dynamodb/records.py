@@ -111,7 +111,7 @@ class DynamoRecords(Commits):
             raise Unavailable("a commit without all its parts")
         return b"".join(parts[name] for name in sorted(parts))
 
-    def state(self, door: Door, until: str = "", also: Container[str] = ()) -> State:
+    def state(self, door: Door, until: str = "", also: Container[str] | None = None) -> State:
         """One Query a MB, from the first commit after the last segment to the last segment.
 
         A segment that reaches beyond `until` may have folded away what was current then: the
@@ -119,7 +119,7 @@ class DynamoRecords(Commits):
         """
         ring, state = ring_of(door), State()
         upto = door.upto if not until or door.upto <= until else ""
-        last = "KS#~" if upto == door.upto else "K#~" if also else f"K#{until}#~"
+        last = "KS#~" if upto == door.upto else f"K#{until}#~" if also is None else "K#~"
         parts: dict[str, bytes] = {}
         for item in self.items(door.patient, f"K#{upto}#~" if upto else "K#", last):
             place = place_of(item["sk"])
