@@ -143,7 +143,7 @@ def test_a_searchset_is_valid_and_keeps_bodies_as_they_are() -> None:
     body = b'{"resourceType":"Patient","id":"a","multipleBirthInteger":1}'
     outcome = b'{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"value"}]}'
     made = bundle.searchset(
-        [("https://a/Patient/a", body, "match"), ("https://a/Patient/b", body, "include")],
+        [("https://a/Patient/a", body, "match"), ("https://b/Patient/a", body, "include")],
         total=1,
         links=[("self", 'https://a/Patient?name="x"')],
         last_updated=NOW,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import binascii
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from dmp.fhir.definitions import ValueSet, resource_types
 from dmp.fhir.faults import Fault, Faults, Link, prefixed, wrong_target
 from dmp.fhir.primitives import Check
+from dmp.fhir.scope import sound
 
 Rule = Callable[[dict[str, Any]], Faults | None]
 
@@ -50,14 +53,25 @@ def type_in(literal: str) -> str | None:
 def concept(value_set: ValueSet, check: Check, value: object) -> Faults | None:
     """A CodeableConcept of which one coding at least must be in the value set."""
     faults = check(value) or []
-    if not isinstance(value, dict) or any(not isinstance(f, Link) for f in faults):
+    if not isinstance(value, dict) or not sound(faults):
         return faults
     known = "coding" not in value and "extension" in value
-    for coding in value.get("coding", ()):
-        if coding.get("code") in value_set.codes.get(coding.get("system"), ()):
+    for one in value.get("coding", ()):
+        if one.get("code") in value_set.codes.get(one.get("system"), ()):
             known = True
     if not known:
         faults.append(Fault("code-invalid", f"no coding is in the value set {value_set.url}"))
+    return faults or None
+
+
+def coding(value_set: ValueSet, check: Check, value: object) -> Faults | None:
+    """A Coding that must be in the value set."""
+    faults = check(value) or []
+    if not isinstance(value, dict) or not sound(faults):
+        return faults
+    if "code" in value and value["code"] not in value_set.codes.get(value.get("system", ""), ()):
+        fault = Fault("code-invalid", f"the code is not in the value set {value_set.url}")
+        faults += prefixed([fault], "code")
     return faults or None
 
 
@@ -68,6 +82,20 @@ def _extension(value: dict[str, Any]) -> Faults | None:
     return None
 
 
+def _attachment(value: dict[str, Any]) -> Faults | None:
+    data, size, digest = (value.get(name) for name in ("data", "size", "hash"))
+    if not isinstance(data, str) or (size is None and digest is None):
+        return None
+    content = binascii.a2b_base64(data)
+    if size is not None and size != len(content):
+        return prefixed([Fault("invariant", "not the size of the data")], "size")
+    # SHA-1 is what the standard says, for this element alone
+    made = hashlib.sha1(content, usedforsecurity=False).digest()
+    if isinstance(digest, str) and binascii.a2b_base64(digest) != made:
+        return prefixed([Fault("invariant", "not the SHA-1 of the data")], "hash")
+    return None
+
+
 def rule_of(name: str) -> Rule | None:
     """The rule that every value of the type must keep, if there is one."""
-    return _extension if name == "Extension" else None
+    return {"Extension": _extension, "Attachment": _attachment}.get(name)

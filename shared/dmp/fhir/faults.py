@@ -34,6 +34,12 @@ class Fault:
                 path.append("." + (part if _NAME.fullmatch(part) else "(name)"))
         return Issue(self.text, "".join(path), self.code)
 
+    def settled(self, code: str, text: str) -> Fault:
+        """Another fault at the same place."""
+        fault = Fault(code, text)
+        fault.parts = self.parts
+        return fault
+
 
 class Null(Fault):
     """A null in an array of primitives: no fault when its sibling carries an extension."""
@@ -41,8 +47,14 @@ class Null(Fault):
     __slots__ = ()
 
 
-class Link(Fault):
-    """No fault yet: a reference whose target's type only an outer level can tell."""
+class Pending(Fault):
+    """No fault yet: what only an outer level can settle."""
+
+    __slots__ = ()
+
+
+class Link(Pending):
+    """A reference whose target's type only the resource or Bundle around can tell."""
 
     __slots__ = ("reference", "targets")
 
@@ -53,9 +65,27 @@ class Link(Fault):
 
     def wrong(self, text: str) -> Fault:
         """The fault it turns out to be, at the same place."""
-        fault = Fault("invalid", text)
-        fault.parts = self.parts
-        return fault
+        return self.settled("invalid", text)
+
+
+class Mention(Pending):
+    """A uri that names a fragment, and so perhaps a contained resource."""
+
+    __slots__ = ("reference",)
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("invalid", "")
+        self.reference = reference
+
+
+class Named(Pending):
+    """An element's id, which no other element of the resource may have."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__("invalid", "")
+        self.name = name
 
 
 Faults = list[Fault]

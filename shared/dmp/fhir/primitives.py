@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from dmp.fhir.definitions import ValueSet
-from dmp.fhir.faults import Fault, Faults, Null, expected, listed
+from dmp.fhir.faults import Fault, Faults, Mention, Null, expected, listed
 
 Check = Callable[[object], Faults | None]
 MAX_STRING = 1024 * 1024
@@ -17,6 +17,19 @@ MAX_LISTED = 16
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACE = re.compile(r"\s")
+_MARKUP = re.compile(r"<(?:[/!]?[A-Za-z][^<>]*>|!--)|<\s*script", re.IGNORECASE)
+_ACTIVE = re.compile(
+    r"<\s*/?\s*(?:script|iframe|object|embed|form|style|link|meta|base|svg|math)\b"
+    r"|<[^>]*\bon[a-z]+\s*=|(?:javascript|vbscript)\s*:",
+    re.IGNORECASE,
+)
+# UUIDs are written in either case; a fragment or version may follow either.
+_URN = re.compile(
+    r"urn:(?:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|oid:[0-2](?:\.(?:0|[1-9][0-9]*))+)"
+    r"(?:[#|/].*)?",
+    re.IGNORECASE,
+)
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DAY = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
 _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
@@ -46,22 +59,50 @@ _INTEGERS = {
 }
 
 
-def _string(value: object) -> Faults | None:
+def string(value: object) -> Faults | None:
+    """A string or id: not empty, no control character, no markup, at most 1 MiB."""
     if value.__class__ is not str:
         return [Null("structure", "null is not a value")] if value is None else _kind(value)
     assert isinstance(value, str)
     if value and (value.isprintable() or not _CONTROL.search(value)):
+        if "<" in value and _MARKUP.search(value):
+            return [Fault("value", "what looks like an HTML tag is not allowed in a string")]
         return None if len(value) <= MAX_STRING else [Fault("too-long", "over 1 MiB")]
     return [Fault("value", "empty" if not value else "a control character was found")]
 
 
-def _uri(value: object) -> Faults | None:
+def _markdown(value: object) -> Faults | None:
+    """A string that may have HTML as Markdown has it, but nothing active."""
+    if value.__class__ is not str:
+        return string(value)
+    assert isinstance(value, str)
+    if "<" in value or "script" in value:
+        if _ACTIVE.search(value):
+            return [Fault("value", "active HTML is not allowed in markdown")]
+        value = value.replace("<", "")
+    return string(value) if value else None
+
+
+def uri(value: object) -> Faults | None:
+    """A URI without spaces; of the right form if by UUID or OID."""
     if value.__class__ is not str:
         return [Null("structure", "null is not a value")] if value is None else _kind(value)
     assert isinstance(value, str)
     if value and ((value.isprintable() and " " not in value) or not _SPACE.search(value)):
+        if value[0] == "#":
+            return [Mention(value)]
+        if value.startswith(("urn:uuid:", "urn:oid:")) and not _URN.fullmatch(value):
+            return [Fault("value", "urn:uuid: is followed by a UUID, urn:oid: by an OID")]
         return None
     return [Fault("value", "empty" if not value else "a URI has no spaces")]
+
+
+def absolute(value: object) -> Faults | None:
+    """The uri of a system, which R4 wants absolute."""
+    found = uri(value)
+    if isinstance(value, str) and value and not _ABSOLUTE.match(value):
+        return [Fault("value", "a system is an absolute URI")]
+    return found
 
 
 def _boolean(value: object) -> Faults | None:
@@ -152,11 +193,11 @@ def bound_code(value_set: ValueSet) -> Check:
 
 
 _MADE: dict[str, Check] = {
-    "string": _string,
-    "markdown": _string,
-    "uri": _uri,
-    "url": _uri,
-    "canonical": _uri,
+    "string": string,
+    "markdown": _markdown,
+    "uri": uri,
+    "url": uri,
+    "canonical": uri,
     "boolean": _boolean,
     "decimal": _decimal,
     "base64Binary": _base64,

@@ -11,21 +11,24 @@ from functools import cache, partial
 from typing import Any
 
 from dmp.domain.refusals import Issue
-from dmp.fhir.datatypes import concept, reference, rule_of
+from dmp.fhir.bundle_rules import bundle_faults
+from dmp.fhir.datatypes import coding, concept, reference, rule_of
 from dmp.fhir.definitions import Element, Type, resource_types, type_of, value_set
 from dmp.fhir.faults import (
     MAX_ISSUES,
     Fault,
     Faults,
-    Link,
+    Named,
     Null,
+    Pending,
     expected,
     listed,
     prefixed,
-    wrong_target,
 )
+from dmp.fhir.invariants import Invariant, invariants_of
 from dmp.fhir.narrative import div
-from dmp.fhir.primitives import Check, bound_code, check_of
+from dmp.fhir.primitives import Check, absolute, bound_code, check_of, string
+from dmp.fhir.scope import full_urls, linked, settle, settle_contained, sound
 
 _Required = tuple[str, tuple[str, ...]]
 
@@ -39,7 +42,7 @@ def validate(resource: dict[str, Any], *, path: str | None = None) -> list[Issue
     faults = check_resource(resource) or []
     name = resource.get("resourceType")
     root = path or (name if isinstance(name, str) and name in resource_types() else "Resource")
-    told = [f for f in faults if not isinstance(f, Link)]
+    told = [f for f in faults if not isinstance(f, Pending)]
     return [fault.issue(root) for fault in told[:MAX_ISSUES]]
 
 
@@ -54,21 +57,26 @@ def check_resource(value: object, *, inside: bool = False) -> Faults | None:
     if name not in resource_types():
         return prefixed([Fault("structure", "not a resource type of R4")], "resourceType")
     faults = shape_of(name).check(value)
-    if inside and "contained" in value:
-        nested = Fault("invariant", "a contained resource contains no other (dom-2)")
-        return [*(faults or ()), *prefixed([nested], "contained")]
-    if faults is None or inside:
-        return faults
-    faults = _settled(faults, _contained_types(value))
+    if inside:
+        if "contained" in value:
+            nested = Fault("invariant", "a contained resource contains no other (dom-2)")
+            return [*(faults or ()), *prefixed([nested], "contained")]
+        return settle_contained(faults) if faults else None
+    if faults or "contained" in value:
+        faults = settle(value, faults or [])
     if name == "Bundle":
-        faults = _settled(faults, _full_urls(value))
+        faults = linked(faults or [], full_urls(value))
+        if sound(faults):
+            faults += bundle_faults(value)
     return faults or None
 
 
 class Shape:
     """The check of one object type; its fields are compiled at first use."""
 
-    __slots__ = ("choice_names", "fields", "groups", "name", "required", "rule")
+    __slots__ = (
+        "about", "choice_names", "fields", "groups", "invariants", "name", "required", "rule"
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -77,6 +85,8 @@ class Shape:
         self.choice_names: frozenset[str] = frozenset()
         self.groups: dict[str, frozenset[str]] = {}
         self.rule: Callable[[dict[str, Any]], Faults | None] | None = None
+        self.invariants: tuple[Invariant, ...] = ()
+        self.about: frozenset[str] | None = frozenset()
 
     def check(self, value: object) -> Faults | None:
         """The faults of a value that should be an object of this type."""
@@ -93,22 +103,31 @@ class Shape:
                 faults += self._unknown(key)
             elif found := field(item):
                 faults += prefixed(self._forgiven(found, key, value), key)
+        self._as_a_whole(value, faults)
+        about = self.about
+        if (about is None or not value.keys().isdisjoint(about)) and sound(faults):
+            self._rules(value, faults)
+        return faults or None
+
+    def _rules(self, value: dict[str, Any], faults: Faults) -> None:
+        """What holds of an object whose parts are sound each for itself."""
+        if self.rule and (found := self.rule(value)):
+            faults += found
+        for invariant in self.invariants:
+            about = invariant.about
+            if about and value.keys().isdisjoint(about):
+                continue
+            if invariant.test(value, value) is not True:
+                faults.append(Fault("invariant", invariant.text))
+
+    def _as_a_whole(self, value: dict[str, Any], faults: Faults) -> None:
+        if not value:
+            faults.append(Fault("structure", "an object must not be empty"))
         for name, names in self.required:
             if name not in value and value.keys().isdisjoint(names):
                 faults.append(_missing(name))
-        if not value or self.rule or self.choice_names:
-            faults += self._as_a_whole(value)
-        return faults or None
-
-    def _as_a_whole(self, value: dict[str, Any]) -> Faults:
-        faults: Faults = []
-        if not value:
-            faults.append(Fault("structure", "an object must not be empty"))
-        if len(self.choice_names & value.keys()) > 1:
+        if self.choice_names and len(self.choice_names & value.keys()) > 1:
             faults += self._crowded(value)
-        if self.rule and (found := self.rule(value)):
-            faults += found
-        return faults
 
     def _compile(self) -> dict[str, Check]:
         definition = type_of(self.name)
@@ -121,10 +140,16 @@ class Shape:
                 fields["_" + name] = _siblings(sibling) if element.many else sibling
         if definition.kind == "resource":
             fields["resourceType"] = _settled_before
+        elif self.name != "ElementDefinition":  # snapshot and differential share their ids
+            fields["id"] = _named
         self.required = _required(definition)
         self.groups = _groups(definition)
         self.choice_names = frozenset[str]().union(*self.groups.values())
         self.rule = rule_of(self.name)
+        self.invariants = tuple(i for i in invariants_of(self.name) if i.severity == "error")
+        whole = [i.about for i in self.invariants]
+        always = self.rule is not None or not all(whole)
+        self.about = None if always else frozenset[str]().union(*whole)
         self.fields = fields
         return fields
 
@@ -169,16 +194,25 @@ def _check_of(name: str, element: Element) -> Check:
     accepted = value_set(element.binding) if element.binding else None
     if accepted and element.type == "code":
         return bound_code(accepted)
-    if accepted and element.type == "CodeableConcept":
-        return partial(concept, accepted, shape_of("CodeableConcept").check)
+    if accepted and accepted.codes and element.type in ("CodeableConcept", "Coding"):
+        rule = concept if element.type == "CodeableConcept" else coding
+        return partial(rule, accepted, shape_of(element.type).check)
     if element.type == "xhtml":
         return div
+    if (name, element.type) == ("system", "uri"):
+        return absolute
     return check_of(element.type) or shape_of(element.type).check
 
 
 def _settled_before(_: object) -> Faults | None:
     """The check of resourceType, by which check_resource found the shape."""
     return None
+
+
+def _named(value: object) -> Faults | None:
+    """The check of an element's id, of which the resource around decides whether it is the only."""
+    found = string(value)
+    return [Named(value)] if found is None and isinstance(value, str) else found
 
 
 def _array(one: Check) -> Check:
@@ -229,38 +263,3 @@ def _missing(name: str) -> Fault:
     fault = Fault("required", "a required element is missing")
     fault.parts.append(name.removesuffix("[x]"))
     return fault
-
-
-def _contained_types(resource: dict[str, Any]) -> dict[str, str]:
-    """Types of what `#id` may mean inside a resource; `#` alone is the resource itself."""
-    types = {"#": str(resource.get("resourceType"))}
-    contained = resource.get("contained")
-    for item in contained if isinstance(contained, list) else ():
-        if isinstance(item, dict) and isinstance(item.get("id"), str):
-            types["#" + item["id"]] = str(item.get("resourceType"))
-    return types
-
-
-def _full_urls(bundle: dict[str, Any]) -> dict[str, str]:
-    """Types of what the fullUrls of a Bundle mean."""
-    types: dict[str, str] = {}
-    entries = bundle.get("entry")
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and isinstance(resource := entry.get("resource"), dict):
-            types[str(entry.get("fullUrl"))] = str(resource.get("resourceType"))
-    return types
-
-
-def _settled(faults: Faults, types: dict[str, str]) -> Faults:
-    """Without the links that lead to an allowed type; those that lead elsewhere stay open."""
-    left: Faults = []
-    for fault in faults:
-        if isinstance(fault, Link) and (fault.reference in types or fault.reference[0] == "#"):
-            found = types.get(fault.reference)
-            if found is None:
-                left.append(fault.wrong("no contained resource has that id"))
-            elif fault.targets and found not in fault.targets:
-                left.append(fault.wrong(wrong_target(fault.targets)))
-        else:
-            left.append(fault)
-    return left
