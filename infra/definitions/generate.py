@@ -2,8 +2,8 @@
 
     python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
 
-The same definitions give the same text (tests/fhir/test_generated.py compares); how it is packed
-depends on the machine's zlib.
+Units come from `ucum` beside the first folder. The same definitions give the same text
+(tests/fhir/test_generated.py compares); how it is packed depends on the machine's zlib.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 from infra.definitions.invariants import invariants_of
-from infra.definitions.search_tables import search_table
+from infra.definitions.search_tables import modifiers_of, search_table
 from infra.definitions.structures import Json, types_of, value_sets_of
+from infra.definitions.units import unit_table
 
 SOURCE = "hl7.fhir.r4.core 4.0.1, CC0-1.0"
 
@@ -32,11 +33,13 @@ def tables(folder: Path) -> dict[str, bytes]:
     types = types_of(definitions)
     value_sets = value_sets_of(types, read(folder, "ValueSet"), read(folder, "CodeSystem"))
     search = search_table(types, value_sets, read(folder, "SearchParameter"))
+    search["modifiers"] = modifiers_of(definitions)
     structures = {"types": types, "valueSets": value_sets}
     return {
         "r4.json.gz": text_of(structures),
         "r4-search.json.gz": text_of(search),
         "r4-invariants.json.gz": text_of({"invariants": invariants_of(types, definitions)}),
+        "ucum.json.gz": text_of(unit_table(folder.parent / "ucum" / "ucum-essence.xml")),
     }
 
 

@@ -211,7 +211,7 @@ def fragments(value: Json, name: str) -> Iterator[tuple[str, Json]]:
 
 
 # Where we mean to differ: dates and quantities that cannot be compared are left alone, a text
-# function finds nothing in nothing, and `matches` (names, *-0) is about the whole text, as HL7 says.
+# function finds nothing in nothing, `matches` (names, *-0) is about the whole text.
 OURS = {"per-1", "rng-2", "mdd-1", "inv-1", "bdl-8", "tim-9", *AMENDED}
 
 
