@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
+from urllib.parse import urlencode
 
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import is_entry_id
 from dmp.domain.instants import in_utc, instant
-from dmp.domain.journal import Entry, entry_of
+from dmp.domain.journal import Action, Entry, entry_of
 from dmp.domain.refusals import BadParameter, Forbidden, NotFound
 from dmp.fhir import bundle
 from dmp.fhir.audit_event import audit_event
@@ -45,7 +46,7 @@ class Journal:
         patient = asked.patient or caller.patient or ""
         if caller.kind == "patient" and patient != caller.patient:
             raise NotFound("there is no such record for this token")
-        visit = self._enter(caller, request, patient)
+        visit = self._enter(caller, request, patient, "search")
         found: list[Entry] = []
         before = asked.before
         while len(found) <= asked.count:
@@ -74,17 +75,17 @@ class Journal:
         """The exact bytes whose hash is in the log."""
         if not is_entry_id(text) or (caller.kind == "patient" and text[:20] != caller.patient):
             raise NotFound("there is no such entry", "id")
-        visit = self._enter(caller, request, text[:20])
+        visit = self._enter(caller, request, text[:20], "read")
         leaf = self._leaves.leaf(visit.door, text[21:])
         if leaf is None:
             raise NotFound("there is no such entry", "id")
         return leaf
 
-    def _enter(self, caller: Caller, request: str, patient: str) -> Visit:
+    def _enter(self, caller: Caller, request: str, patient: str, action: Action) -> Visit:
         if caller.kind != "patient":
             raise Forbidden("only the patient reads their journal")
-        caller.require_scope("AuditEvent", "search")
-        return self._gate.enter(Ask(caller, patient, "read", "search", "AuditEvent", request))
+        caller.require_scope("AuditEvent", action)
+        return self._gate.enter(Ask(caller, patient, "read", action, "AuditEvent", request))
 
 
 class _Asked:
@@ -106,7 +107,7 @@ class _Asked:
                 raise BadParameter("not a parameter of AuditEvent that is served", name)
             readers[name](value)
             if name in ("date", "_count"):
-                self.kept += f"&{name}={value}"
+                self.kept += "&" + urlencode({name: value})
 
     def within(self, at: str) -> bool:
         """Whether an instant is in the dates asked for."""
@@ -129,6 +130,8 @@ class _Asked:
         prefix, rest = (value[:2], value[2:]) if value[:2].isalpha() else ("eq", value)
         try:
             first, after = in_utc(rest), in_utc(rest, end=True)
+            if "T" in rest:  # a time lasts as long as it is told: a second or a millisecond
+                after = (first if "." in rest else first[:-5] + ".999Z") + "~"
         except ValueError:
             raise BadParameter("not a date", "date") from None
         if prefix not in ("eq", "ge", "gt", "le", "lt"):

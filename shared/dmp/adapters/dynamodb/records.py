@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pynamodb.connection import Connection
@@ -130,7 +131,10 @@ class DynamoRecords(Commits):
         return state
 
     def items(self, patient: str, first: str, last: str, **options: object) -> Iterator[Row]:
-        """The items of a range of sort keys, page after page, consistently read."""
+        """The items of a range of sort keys, page after page, consistently read.
+
+        `Limit` is a page's: who wants no more stops asking. A page may end before it, at 1 MB.
+        """
         query: dict[str, Any] = {
             "TableName": self.records,
             "KeyConditionExpression": "pk = :p AND sk BETWEEN :a AND :z",
@@ -144,7 +148,7 @@ class DynamoRecords(Commits):
             page = available(lambda: dynamodb().query(**query))
             for item in page["Items"]:
                 yield deserialize(item)
-            if "LastEvaluatedKey" not in page or "Limit" in query:
+            if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
@@ -172,8 +176,8 @@ class DynamoRecords(Commits):
         last = f"J#{before}" if before else "J#~"
         page = self.items(door.patient, "J#", last, ScanIndexForward=False, Limit=limit + 1)
         ring = ring_of(door)
-        opened = [(i["sk"][2:], i["b"]) for i in page if i["sk"] != last][:limit]
-        return [entry_of(ring.open("journal", name, sealed)) for name, sealed in opened]
+        older = islice((item for item in page if item["sk"] != last), limit)
+        return [entry_of(ring.open("journal", i["sk"][2:], i["b"])) for i in older]
 
     def leaf(self, door: Door, entry: str) -> bytes | None:
         """The exact bytes of one journal leaf, or None."""
