@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+import nh3
 import pytest
 
-from dmp.fhir.narrative import div
+from dmp.fhir.narrative import LEVELS_MAX, div
 
 NS = 'xmlns="http://www.w3.org/1999/xhtml"'
 
@@ -70,4 +71,35 @@ def test_entities_never_multiply() -> None:
 
 
 def test_deep_markup_is_no_harm() -> None:
-    assert div(f"<div {NS}>" + "<b>" * 50_000 + "x" + "</b>" * 50_000 + "</div>") is None
+    deep = LEVELS_MAX - 1
+    assert div(f"<div {NS}>" + "<b>" * deep + "x" + "</b>" * deep + "</div>") is None
+    assert div(f"<div {NS}>" + "<b>" * 50_000 + "x" + "</b>" * 50_000 + "</div>")
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<p/>x",
+        "<table><tr><td>x</td></tr></table>",
+        "<p>a<ul><li>b</li></ul>c</p>",
+        "<table>x<tr><td>y</td></tr></table>",
+        '<a href="#a">x<a href="urn:x">y</a></a>',
+        '<a href="tel:+212500000001">x</a><hr/><img src="#i" alt="x &lt; y &amp; z"/>',
+        "<pre>\n  x\n</pre><dl><dt>x</dt><dd>y</dd></dl>",
+        '<font color="red">x</font><center>y</center><map name="m"><area alt="" href="#"/></map>',
+        "\u0627\u0644\u0636\u063a\u0637 \U0001f600 \u2d30\u2d4e\u2d30\u2d63\u2d49\u2d56",
+    ],
+)
+def test_what_a_browser_reads_in_its_own_way_is_kept(inner: str) -> None:
+    assert div(f"<div {NS}>{inner}</div>") is None
+
+
+@pytest.mark.parametrize("inner", ["<tr><td>x</td></tr>", "<b>x</b><tbody>y</tbody>"])
+def test_what_a_browser_would_drop_is_refused(inner: str) -> None:
+    assert div(f"<div {NS}>{inner}</div>")
+
+
+def test_what_only_the_sanitiser_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were an attribute on our list that the sanitiser holds for active, it would still be out."""
+    monkeypatch.setattr(nh3, "clean", lambda html, **_: html.replace("href", "data-x"))
+    assert div(f'<div {NS}><a href="https://example.org">x</a></div>')

@@ -22,7 +22,7 @@ DMP = {
 FUNCTION = {"domain", "fhir", "use_cases", "adapters", "edge", "settings"}
 OUTSIDE = {
     "domain": set(),
-    "fhir": {"jsonpatch", "orjson"},
+    "fhir": {"jsonpatch", "nh3", "orjson"},
     "use_cases": set(),
     "adapters": {
         "aws_encryption_sdk",

@@ -1,11 +1,16 @@
 """Narrative: well-formed XHTML of the allowed elements, and nothing active.
 
-No parser here resolves an entity or reads a DTD: a text that declares one is refused unparsed.
+No parser here resolves an entity or reads a DTD: a text that declares one is refused unparsed. What
+passes is read once more as a browser reads it, by a sanitiser (nh3, which is html5ever): whatever
+it would take away is refused too, for what is stored is never changed silently.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from html import escape
+from html.parser import HTMLParser
 from xml.parsers import expat
 
 from dmp.fhir.faults import Fault, Faults, Null, expected
@@ -40,6 +45,10 @@ _SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel", "urn", "ftp"})
 _ACTIVE_STYLE = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:|\\", re.IGNORECASE)
 
 
+_VOID = frozenset({"br", "hr", "img", "col", "area"})
+LEVELS_MAX = 128  # parsers of HTML recurse
+
+
 class _NotAllowedError(Exception):
     """Found while parsing; its text is the fault's."""
 
@@ -68,39 +77,91 @@ def _check(text: str) -> None:
     parser = expat.ParserCreate(namespace_separator=" ")
     seen = _Content()
     parser.StartElementHandler = seen.start
+    parser.EndElementHandler = seen.end
     parser.CharacterDataHandler = seen.characters
     parser.buffer_text = True
     parser.Parse(text.encode("utf-8"), True)
     if not seen.content:
         raise _NotAllowedError("a narrative must have some text or an image (txt-2)")
+    if seen.parts - _kept("".join(seen.html)).parts:
+        raise _NotAllowedError("a browser would read something else or active (txt-1)")
 
 
 class _Content:
-    """What the parser met so far."""
+    """What the parser met so far; `html` is the same for a parser of HTML."""
 
-    __slots__ = ("content", "root")
+    __slots__ = ("content", "html", "level", "parts")
 
     def __init__(self) -> None:
-        self.root = True
+        self.level = 0
         self.content = False
+        self.html: list[str] = []
+        self.parts: Counter[object] = Counter()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Check one element's name and attributes."""
         space, _, name = tag.rpartition(" ")
-        if space != XHTML or (self.root and name != "div"):
+        if space != XHTML or (not self.level and name != "div"):
             raise _NotAllowedError(f"a narrative is a div in the namespace {XHTML}")
-        self.root = False
+        self.level += 1
+        if self.level > LEVELS_MAX:
+            raise _NotAllowedError(f"a narrative has at most {LEVELS_MAX} levels")
         if name not in _ELEMENTS:
             raise _NotAllowedError("an element is not among those allowed in a narrative (txt-1)")
         if name == "img":
             self.content = True
         for attribute, value in attributes.items():
             _check_attribute(name, attribute, value)
+        own = {k: v for k, v in attributes.items() if " " not in k}
+        self.parts[name, frozenset(own.items())] += 1
+        told = "".join(f' {key}="{escape(value)}"' for key, value in own.items())
+        self.html.append(f"<{name}{told}>")
+
+    def end(self, tag: str) -> None:
+        """Close it, if HTML closes it."""
+        self.level -= 1
+        name = tag.rpartition(" ")[2]
+        if name not in _VOID:
+            self.html.append(f"</{name}>")
 
     def characters(self, text: str) -> None:
-        """Note that there is something to read."""
-        if not self.content and not text.isspace():
+        """Note what there is to read."""
+        if not text.isspace():
             self.content = True
+            self.parts.update("".join(text.split()))
+        self.html.append(escape(text, quote=False))
+
+
+class _Kept(HTMLParser):
+    """What is left of a narrative, in the same parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: Counter[object] = Counter()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Count an element."""
+        self.parts[tag, frozenset((key, value or "") for key, value in attrs)] += 1
+
+    def handle_data(self, data: str) -> None:
+        """Count what is read."""
+        self.parts.update("".join(data.split()))
+
+
+def _kept(html: str) -> _Kept:
+    import nh3  # noqa: PLC0415  # only writes pay for it
+
+    clean = nh3.clean(
+        html,
+        tags=set(_ELEMENTS),
+        attributes={"*": set(_ATTRIBUTES)},
+        url_schemes={*_SAFE_SCHEMES, "data"},
+        link_rel=None,
+    )
+    left = _Kept()
+    left.feed(clean)
+    left.close()
+    return left
 
 
 def _check_attribute(element: str, name: str, value: str) -> None:
