@@ -21,6 +21,9 @@ _shared = load()["Globals"]["Function"]["Environment"]["Variables"]
 for _name in ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"):
     os.environ[_name] = _shared[_name]
 
+# Tests have a sandbox of their own, beside the developer's.
+os.environ.setdefault("DMP_LOCAL", ".local/tests")
+
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("prove", parent=settings.get_profile("default"), max_examples=10_000)
 settings.load_profile(os.environ.get("DMP_HYPOTHESIS", "default"))
