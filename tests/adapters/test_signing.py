@@ -86,7 +86,7 @@ def test_a_token_with_any_character_changed_is_refused(
         kind=st.just("patient"),
         client_id=st.text(min_size=1),
         scopes=st.lists(st.sampled_from(["patient/*.rs", "patient/Observation.c"])).map(tuple),
-        purpose=st.text(),
+        purpose=st.text(min_size=1),
         expires=st.integers(0, 2**40),
         token_id=st.text(min_size=1),
         patient=st.text(min_size=1),

@@ -18,7 +18,7 @@ from infra.build import ROOT
 from infra.local.deployment import Deployment
 from infra.local.emulator import Emulator
 from infra.local.sandbox import emulator, parameters
-from infra.local.visitors import PartnerApp, Person, Sandbox, consent_for
+from infra.local.visitors import PartnerApp, Person, Sandbox, code_in, consent_for
 
 CODE_SECONDS = 15  # long enough to say a code on a busy machine, short enough to wait for
 _FRESH_S = 120  # an access token lives 300 s: renewed well before
@@ -117,6 +117,16 @@ class Place:
         """Somebody of the population register without a record."""
         known = next(p for p in self.described["people"] if p["cin"] == cin)
         return Person(self.sandbox(address), known)
+
+    def newcomer(self, cin: str, address: str) -> Home:
+        """Somebody of the register, with a record opened now."""
+        person = self.person(cin, address)
+        asked = person.request().raise_for_status().json()
+        code = code_in(person.sandbox.wait_message(person.phone, 0))
+        person.confirm(asked["id"], code).raise_for_status()
+        seen = person.wait_status(asked["id"], "active")
+        person.sandbox.wait_message(person.phone, 1)
+        return Home(person.sandbox, {**person.known, "id": seen["patient"]})
 
     def practitioner(self, name: str) -> Mapping[str, Any]:
         """A practitioner of the directory."""

@@ -109,7 +109,7 @@ def test_other_media_types_are_refused(desk: Desk, media_type: str) -> None:
         ({"status": "finished"}, "Observation.status"),
         ({"effectiveDateTime": "2026-02-30"}, "Observation.effective"),
         ({"code": None}, "Observation.code"),
-        ({"subject": {"reference": "Spaceship/1"}}, "Observation.subject"),
+        ({"subject": {"reference": "Practitioner/1"}}, "Observation.subject"),
         ({"valueString": "two values"}, "Observation.value"),
         ({"resourceType": "Condition"}, ""),
     ],

@@ -179,7 +179,7 @@ def test_assertions_that_say_too_little_or_too_much_get_no_token(door: Door) -> 
 
 
 def test_a_session_that_was_revoked_is_over(door: Door) -> None:
-    person = door.place.home("zgh").person
+    person = door.place.newcomer("Q240597", ADDRESS).person
     tokens = person.sign_in()
     url = f"{door.place.base}/Patient/{tokens['patient']}"
     assert door.app.sandbox.send("GET", url, tokens["access_token"]).status_code == 200

@@ -23,8 +23,8 @@ _BY_ATTRIBUTE = (
     ("prefix", "prefix"),
 )
 _NEEDED = {
-    "patient": ("patient", "session"),
-    "practitioner": ("practitioner", "organization", "role"),
+    "patient": ("client_id", "purpose", "patient", "session"),
+    "practitioner": ("client_id", "purpose", "practitioner", "organization", "role"),
 }
 
 
