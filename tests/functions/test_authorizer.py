@@ -105,8 +105,9 @@ def spoilt(app: Any, **changes: Any) -> str:
         {"iat": 9_999_999_999}, {"iss": "https://other.test"}, {"iss": None},
         {"aud": oauth.BASE}, {"aud": None}, {"region": "MA-01"}, {"region": None},
         {"kind": "system"}, {"kind": None}, {"kind": "patient"}, {"scope": None}, {"scope": ["x"]},
-        {"purpose": None}, {"purpose": ""}, {"client_id": None}, {"jti": None}, {"practitioner": None},
-        {"organization": None}, {"role": ""}, {"practitioner": 1}, {"sub": None},
+        {"purpose": None}, {"purpose": ""}, {"client_id": None}, {"client_id": ""}, {"jti": None},
+        {"practitioner": None}, {"organization": None}, {"role": ""}, {"practitioner": 1},
+        {"sub": None},
     ],
     ids=str,
 )  # fmt: skip

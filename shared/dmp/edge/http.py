@@ -38,6 +38,9 @@ FORM = "application/x-www-form-urlencoded"
 FHIR_BODIES = (FHIR_JSON, JSON)
 ANYTHING = ("*/*",)
 FORM_BYTES_MAX = 16 * 1024
+# Settled above, or asked for by a client though it is so anyway: fhirpy's count() sends
+# _totalMethod, and every total here is exact.
+_WITHOUT_EFFECT = frozenset({"_format", "_pretty", "_totalMethod"})
 BODY_BYTES_MAX = 4 * 1024 * 1024
 _UNKNOWN = "an internal error occurred; the request id tells the operator which"
 
@@ -207,7 +210,7 @@ def _request(event: dict[str, Any], request_id: str, reads: tuple[str, ...]) -> 
         method=event["httpMethod"],
         path=str(context.get("resourcePath", "")),
         parameters=event.get("pathParameters") or {},
-        query=[(name, value) for name, value in query if name not in ("_format", "_pretty")],
+        query=[(name, value) for name, value in query if name not in _WITHOUT_EFFECT],
         headers=headers,
         body=body,
         caller=caller_of(context.get("authorizer")),

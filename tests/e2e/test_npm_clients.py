@@ -1,0 +1,99 @@
+"""fhir-kit-client, the npm client of SMART apps, does what its users do (clients/kit.mjs)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.build import ROOT
+from tests.e2e.place import Place
+from tests.world import observation
+
+ADDRESS = "203.0.113.83"
+CLIENTS = Path(__file__).parent / "clients"
+
+
+@pytest.fixture(scope="module")
+def modules() -> Path:
+    """The pinned clients, installed once for each content of the lock."""
+    if shutil.which("npm") is None:
+        pytest.skip("Node.js is not at hand")
+    lock = CLIENTS / "package-lock.json"
+    key = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    folder = ROOT / ".local" / f"npm-{key}"
+    if not (folder / "node_modules" / ".package-lock.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(CLIENTS / name, folder / name)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        done = subprocess.run(  # noqa: S603
+            command, cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    shutil.copyfile(CLIENTS / "kit.mjs", folder / "kit.mjs")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(place: Place, modules: Path) -> dict[str, Any]:
+    """What the client saw."""
+    home, physician = place.home("en"), place.practitioner("physician")
+    home.grant(physician)
+    told = {
+        "base": place.base,
+        "token": place.app("clinic", ADDRESS).token(physician),
+        "patient": home.id,
+        "other": place.home("zgh").id.translate(str.maketrans("0v", "v0")),
+        "observation": observation(home.id, "8310-5", 37.5),
+    }
+    done = subprocess.run(
+        ["node", "kit.mjs"],  # noqa: S607
+        cwd=modules,
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_it_finds_out_how_the_server_is_used(place: Place, seen: dict[str, Any]) -> None:
+    assert seen["fhirVersion"] == "4.0.1"
+    assert seen["tokenUrl"] == place.described["token_url"]
+
+
+def test_it_creates_reads_and_updates(seen: dict[str, Any]) -> None:
+    assert (seen["created"], seen["read"], seen["vread"]) == ("1", 37.5, "final")
+    assert (seen["updated"], seen["history"]) == ("2", ["2", "1"])
+
+
+def test_it_searches_both_ways_and_follows_pages(seen: dict[str, Any]) -> None:
+    assert seen["found"]
+    assert seen["posted"]
+    assert seen["paged"]
+
+
+def test_it_sends_transactions_to_the_base_with_a_slash(seen: dict[str, Any]) -> None:
+    assert seen["transaction"] == ["201"] * 3
+
+
+def test_it_asks_for_everything_by_get_and_post(seen: dict[str, Any]) -> None:
+    assert seen["everything"]
+    assert seen["everythingPosted"] == "searchset"
+
+
+def test_what_is_refused_is_told_as_an_outcome(seen: dict[str, Any]) -> None:
+    assert (seen["stranger"]["status"], seen["stranger"]["type"]) == (403, "OperationOutcome")
+    assert (seen["unknown"]["status"], seen["unknown"]["type"]) == (400, "OperationOutcome")
+    assert seen["merge"]["status"] in (400, 405, 415, 422)
+    assert "patch" in seen["merge"]["text"].lower()
+    assert seen["status"] == "amended", "and nothing was changed"
