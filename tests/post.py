@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.stack import ACCOUNT, REGION, Context, Stack
@@ -21,8 +21,10 @@ class Post:
         self.sender = self.stack.app("notifications", "NotificationsSender")
         self.sweeper = self.stack.app("notifications", "NotificationsSweeper")
 
-    def stream(self) -> list[dict[str, Any]]:
-        """Every record of the table's stream that the mapping's filter lets through."""
+    def stream(
+        self, wanted: Callable[[dict[str, Any]], bool] | None = None
+    ) -> list[dict[str, Any]]:
+        """Every record of the table's stream that a mapping's filter lets through: the notices'."""
         streams = self.stack.client("dynamodbstreams")
         table = self.stack.output("RecordsTable")
         arn = self.stack.client("dynamodb").describe_table(TableName=table)["Table"][
@@ -33,7 +35,7 @@ class Post:
             StreamArn=arn, ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         records = streams.get_records(ShardIterator=iterator)["Records"]
-        return [record_of(r) for r in records if _owed(r)]
+        return [record_of(r) for r in records if (wanted or _owed)(r)]
 
     def announce(self, records: Sequence[dict[str, Any]]) -> list[str]:
         """Give stream records to the announcer; the failures it reports."""
@@ -88,6 +90,13 @@ def _owed(record: dict[str, Any]) -> bool:
         record["eventName"] == "INSERT"
         and record["dynamodb"]["Keys"]["sk"]["S"].startswith("N#")
         and "due" in new
+    )
+
+
+def commits(record: dict[str, Any]) -> bool:
+    """The filter of the compactor's mapping."""
+    return record["eventName"] == "INSERT" and record["dynamodb"]["Keys"]["sk"]["S"].startswith(
+        "K#"
     )
 
 

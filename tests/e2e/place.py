@@ -128,6 +128,11 @@ class Place:
         person.sandbox.wait_message(person.phone, 1)
         return Home(person.sandbox, {**person.known, "id": seen["patient"]})
 
+    @cached_property
+    def stranger(self) -> Home:
+        """A patient who lets nobody in."""
+        return self.newcomer("BK226401", "203.0.113.91")
+
     def practitioner(self, name: str) -> Mapping[str, Any]:
         """A practitioner of the directory."""
         found: Mapping[str, Any] = self.described["practitioners"][name]

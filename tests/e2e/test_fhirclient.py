@@ -81,7 +81,7 @@ def test_its_errors_carry_outcomes(place: Place, smart: FHIRClient) -> None:
         Observation.read(f"{patient}.0000000000000000.0000", smart.server)
     assert missing.value.response.json()["resourceType"] == "OperationOutcome"
     with pytest.raises(FHIRPermissionDeniedException):
-        Patient.read(place.home("en").id, smart.server)
+        Patient.read(place.stranger.id, smart.server)
     with pytest.raises(HTTPError) as invalid:
         smart.server.post_json("Observation", {**observation(patient), "status": "nearly"})
     assert invalid.value.response.status_code == 422

@@ -80,7 +80,7 @@ def test_its_errors_are_outcomes_that_it_understands(place: Place, client: SyncF
     with pytest.raises(ResourceNotFound):
         client.get("Observation", f"{patient}.0000000000000000.0000")
     with pytest.raises(ForbiddenError, match="OperationOutcome"):
-        client.get("Patient", place.home("en").id)
+        client.get("Patient", place.stranger.id)
     with pytest.raises(OperationOutcome) as invalid:
         saved(client, {**observation(patient), "status": "nearly"})
     assert invalid.value.resource["issue"][0]["expression"] == ["Observation.status"]

@@ -49,7 +49,7 @@ def seen(place: Place, modules: Path) -> dict[str, Any]:
         "base": place.base,
         "token": place.app("clinic", ADDRESS).token(physician),
         "patient": home.id,
-        "other": place.home("zgh").id.translate(str.maketrans("0v", "v0")),
+        "other": place.stranger.id,
         "observation": observation(home.id, "8310-5", 37.5),
     }
     done = subprocess.run(

@@ -161,7 +161,7 @@ def test_reads_and_searches_that_mean_nothing(
 
 
 def test_another_patient_and_no_patient_are_refused_alike(desk: Desk, place: Place) -> None:
-    other = place.home("en").id
+    other = place.stranger.id
     for path in ("/Patient/{}", "/Observation?patient={}", "/Patient/{}/$everything"):
         issues = [
             refused(desk.get(path.format(patient)), 403, "no-permit")
@@ -176,7 +176,7 @@ def test_another_patient_and_no_patient_are_refused_alike(desk: Desk, place: Pla
 
 def test_a_patients_token_sees_nothing_beyond_the_own_record(desk: Desk, place: Place) -> None:
     own = place.home("fr")
-    for patient in (place.home("en").id, MISSING):
+    for patient in (place.stranger.id, MISSING):
         for path in (f"/Patient/{patient}", f"/Observation/{patient}.{A_COMMIT}.0000"):
             refused(desk.sandbox.send("GET", desk.base + path, own.token), 404, "not-found")
 
