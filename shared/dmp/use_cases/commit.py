@@ -15,7 +15,6 @@ from dmp.domain.identifiers import commit_id
 from dmp.domain.journal import Action, disclosure
 from dmp.domain.refusals import (
     Forbidden,
-    IdempotencyConflict,
     Invalid,
     Issue,
     NotFound,
@@ -29,7 +28,7 @@ from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit, p
 from dmp.use_cases.conditions import Conditions, Settled, swaps_of
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
 from dmp.use_cases.ports import Clock, Directory, Raced, Records, Write
-from dmp.use_cases.written import Render, Request, Written, once_key, once_of
+from dmp.use_cases.written import Render, Request, Written, first_answer, once_key, once_of
 
 NAMED_MAX = 20
 # Shared by every record: what refers to them by identifier is looked up there.
@@ -156,12 +155,7 @@ class Committer:
 
     def _first_answer(self, visit: Visit, request: Request) -> Written | None:
         used = self._records.used(visit.door, once_key(request), visit.now_ms // 1000)
-        if used is None:
-            return None
-        digest, answer = used
-        if digest != request.digest:
-            raise IdempotencyConflict("the Idempotency-Key was used with another request")
-        return Written.from_bytes(answer)
+        return first_answer(request, used)
 
 
 def _made(

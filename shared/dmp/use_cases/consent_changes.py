@@ -13,13 +13,20 @@ from dmp.domain.caller import Caller
 from dmp.domain.consent import Standing
 from dmp.domain.identifiers import ResourceId, commit_id, resource_id
 from dmp.domain.record import Version
-from dmp.domain.refusals import Forbidden, Invalid, NotFound, PreconditionFailed, Unavailable
+from dmp.domain.refusals import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    Refusal,
+    Unavailable,
+)
 from dmp.fhir.consent import compile_consent
 from dmp.fhir.validator import validate
 from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
-from dmp.use_cases.written import Request, Written, one_answer
+from dmp.use_cases.written import Request, Written, first_answer, once_key, once_of, one_answer
 
 CONSENT = "Consent"
 
@@ -71,8 +78,14 @@ class ConsentChanges:
             visit = self._gate.enter(ask)
             try:
                 return self._commit(visit, request, change)
-            except Raced as raced:
-                if "pointer" in raced.races and change.if_match:
+            except (Refusal, Raced) as stopped:
+                if request.idempotency_key:
+                    key, now = once_key(request), visit.now_ms // 1000
+                    if first := first_answer(request, self._records.used(visit.door, key, now)):
+                        return first
+                if isinstance(stopped, Refusal):
+                    raise
+                if "pointer" in stopped.races and change.if_match:
                     text = "another writer changed it first"
                     raise PreconditionFailed(text, "If-Match") from None
         raise Unavailable("other writers kept winning")
@@ -86,6 +99,7 @@ class ConsentChanges:
         version = made.version
         if version is None:
             return Written(204, {}, b"")
+        answer = one_answer(self._base, request)([made], at_ms)
         entry = replace(self._gate.entry(visit, "permit", visit.rule), what=(version.name,))
         self._records.commit(
             visit.door,
@@ -96,10 +110,11 @@ class ConsentChanges:
                 entry=entry,
                 policy=visit.standing.version,
                 pointers=[made.pointer] if made.pointer else [],
+                once=once_of(request, answer, at_ms),
                 standing=_next(visit.standing, change, version),
             ),
         )
-        return one_answer(self._base, request)([made], at_ms)
+        return answer
 
     def _held(self, visit: Visit, change: Change) -> Held:
         if change.id is None:

@@ -11,7 +11,7 @@ from dmp.domain.caller import Caller
 from dmp.domain.identifiers import commit_millis
 from dmp.domain.instants import http_date, instant
 from dmp.domain.record import Version
-from dmp.domain.refusals import Issue
+from dmp.domain.refusals import IdempotencyConflict, Issue
 from dmp.fhir import bundle, outcome
 from dmp.use_cases.changes import Made
 from dmp.use_cases.gate import ONCE_S
@@ -114,6 +114,16 @@ def once_key(request: Request) -> str:
     caller = request.caller
     who = caller.practitioner or caller.patient or ""
     return f"key|{caller.client_id}|{who}|{request.idempotency_key}"
+
+
+def first_answer(request: Request, used: tuple[str, bytes] | None) -> Written | None:
+    """What the key's first request was answered, if any; 409 when that was another request."""
+    if used is None:
+        return None
+    digest, answer = used
+    if digest != request.digest:
+        raise IdempotencyConflict("the Idempotency-Key was used with another request")
+    return Written.from_bytes(answer)
 
 
 def digest_of(method: str, path: str, body: bytes) -> str:
