@@ -1,6 +1,6 @@
 """Make the tables of dmp.fhir from the official FHIR R4 4.0.1 definitions.
 
-    python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
+    PYTHONPATH=shared python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
 
 Units come from `ucum` beside the first folder. The same definitions give the same text
 (tests/fhir/test_generated.py compares); how it is packed depends on the machine's zlib.
@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from infra.definitions.codes import code_systems_of
 from infra.definitions.invariants import invariants_of
 from infra.definitions.search_tables import modifiers_of, search_table
 from infra.definitions.structures import Json, types_of, value_sets_of
@@ -31,7 +32,8 @@ def tables(folder: Path) -> dict[str, bytes]:
     """Each file to write, by name, before it is packed."""
     definitions = read(folder, "StructureDefinition")
     types = types_of(definitions)
-    value_sets = value_sets_of(types, read(folder, "ValueSet"), read(folder, "CodeSystem"))
+    systems = read(folder, "CodeSystem")
+    value_sets = value_sets_of(types, read(folder, "ValueSet"), systems)
     search = search_table(types, value_sets, read(folder, "SearchParameter"))
     search["modifiers"] = modifiers_of(definitions)
     structures = {"types": types, "valueSets": value_sets}
@@ -39,6 +41,7 @@ def tables(folder: Path) -> dict[str, bytes]:
         "r4.json.gz": text_of(structures),
         "r4-search.json.gz": text_of(search),
         "r4-invariants.json.gz": text_of({"invariants": invariants_of(types, definitions)}),
+        "r4-codes.json.gz": text_of({"systems": code_systems_of(systems)}),
         "ucum.json.gz": text_of(unit_table(folder.parent / "ucum" / "ucum-essence.xml")),
     }
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from infra.definitions.codes import CURRENCIES, concepts, currencies, language_pattern
+
 Json = dict[str, Any]
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 _FHIR_TYPE = _BASE + "structuredefinition-fhir-type"
 _MAX_VALUE_SET = _BASE + "elementdefinition-maxValueSet"
+_MEDIA = (
+    "application|audio|chemical|example|font|haptics|image|message|model|multipart|text|video|x-.+"
+)
 # Codes of systems that no package enumerates: the form is checked instead (None: left unchecked).
 PATTERNS: Mapping[str, str | None] = {
-    "urn:ietf:bcp:13": r"xml|json|ttl|[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+(\s*;.*)?",
-    "urn:iso:std:iso:4217": r"[A-Z]{3}",
-    "urn:ietf:bcp:47": r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*",
+    "urn:ietf:bcp:13": rf"xml|json|ttl|(?i:{_MEDIA})/[A-Za-z0-9!#$&^_.+*-]+(\s*;.*)?",
+    "urn:ietf:bcp:47": language_pattern(),
     "http://unitsofmeasure.org": None,
 }
 
@@ -134,17 +138,10 @@ def _accepted(value_set: Json, systems: Mapping[str, Json]) -> Json:
         if part.get("filter") or part.get("valueSet"):
             raise ValueError(f"{value_set['url']} is not a plain list of codes")
         system = part["system"]
-        listed = part.get("concept") or _concepts(systems[system]["concept"])
+        if system == CURRENCIES:
+            return {"codes": {system: currencies()}}
+        listed = part.get("concept") or concepts(systems[system]["concept"])
         codes.setdefault(system, set()).update(c["code"] for c in listed)
     if "exclude" in value_set["compose"]:
         raise ValueError(f"{value_set['url']} excludes codes")
     return {"codes": {system: sorted(found) for system, found in sorted(codes.items())}}
-
-
-def _concepts(concepts: Iterable[Json]) -> list[Json]:
-    """A code system's concepts, flat."""
-    flat: list[Json] = []
-    for concept in concepts:
-        flat.append(concept)
-        flat.extend(_concepts(concept.get("concept", ())))
-    return flat

@@ -10,6 +10,8 @@ from dmp.fhir.definitions import resource_types
 from dmp.fhir.faults import Fault, Faults, prefixed
 
 Json = dict[str, Any]
+# What a document need not bring along: other documents, and what extensions refer to.
+_NOT_INCLUDED = frozenset({"contained", "extension", "modifierExtension", "relatesTo"})
 _ONCE = frozenset({"self", "first", "last", "next", "prev", "previous"})
 
 
@@ -69,7 +71,7 @@ def _document(entries: list[Json]) -> Faults:
     base = _base_of(first.get("fullUrl", ""), first["resource"])
     faults: Faults = []
     for path, text in _references(first["resource"], ("resource", 0, "entry")):
-        if text.startswith("#") or path[0] == "target":  # relatesTo.target is another document
+        if text.startswith("#"):
             continue
         found = places[text if ":" in text else base + text]
         if found != 1:
@@ -102,7 +104,7 @@ def _references(
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Every literal reference with its path, innermost first."""
     for key, item in value.items():
-        if key == "contained":
+        if key in _NOT_INCLUDED:
             continue
         for at, one in enumerate(item) if isinstance(item, list) else [(None, item)]:
             if isinstance(one, dict):

@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from dmp.fhir.definitions import ValueSet, resource_types
+from dmp.fhir.definitions import ValueSet, codes_of, resource_types
 from dmp.fhir.faults import Fault, Faults, Link, prefixed, wrong_target
 from dmp.fhir.primitives import Check
 from dmp.fhir.scope import sound
 
+R4_SYSTEMS = "http://hl7.org/fhir/"  # closed with R4, unlike terminology.hl7.org's
 Rule = Callable[[dict[str, Any]], Faults | None]
 
 
@@ -96,6 +97,17 @@ def _attachment(value: dict[str, Any]) -> Faults | None:
     return None
 
 
+def _coding(value: dict[str, Any]) -> Faults | None:
+    system = value.get("system")
+    if not isinstance(system, str) or not system.startswith(R4_SYSTEMS):
+        return None
+    codes = codes_of(system)
+    if codes is None or value.get("code", "") in codes or "code" not in value:
+        return None
+    return prefixed([Fault("code-invalid", "R4's own code system has no such code")], "code")
+
+
 def rule_of(name: str) -> Rule | None:
     """The rule that every value of the type must keep, if there is one."""
-    return {"Extension": _extension, "Attachment": _attachment}.get(name)
+    rules = {"Extension": _extension, "Attachment": _attachment, "Coding": _coding}
+    return rules.get(name)

@@ -93,3 +93,10 @@ def value_set(url: str) -> ValueSet | None:
         return None
     codes = {system: frozenset(listed) for system, listed in raw.get("codes", {}).items()}
     return ValueSet(url, codes, raw.get("pattern"))
+
+
+@cache
+def codes_of(system: str) -> frozenset[str] | None:
+    """The codes of a system that HL7 publishes with R4, or None for any other."""
+    listed = table("r4-codes.json.gz")["systems"].get(system)
+    return None if listed is None else frozenset(listed)
