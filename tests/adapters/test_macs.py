@@ -1,4 +1,4 @@
-"""Keyed hashes: one identifier, one MAC; no purpose can pass for another; KMS alone holds the key."""
+"""Keyed hashes: one identifier, one MAC; no purpose passes for another; KMS alone has the key."""
 
 from __future__ import annotations
 
