@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import socket
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ import pytest
 from infra.local.emulator import LOCAL
 from infra.local.sandbox import emulator
 from infra.local.visitors import Sandbox
-from tests.e2e.place import Place, command
+from tests.e2e.place import CODE_SECONDS, Place, command
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,8 +30,9 @@ def place() -> Iterator[Place]:
     with (LOCAL / "session").open("w") as session:
         fcntl.flock(session, fcntl.LOCK_EX)
         port = _free_port()
-        command("stop", port=port)  # what an interrupted session left
-        started = command("start", "--fresh", port=port)
+        os.environ.update(DMP_PORT=str(port), DMP_CODE_SECONDS=str(CODE_SECONDS))
+        command("stop")  # what an interrupted session left
+        started = command("start", "--fresh")
         assert started.returncode == 0, started.stdout + started.stderr
         try:
             made = Place(json.loads((LOCAL / "sandbox.json").read_text("utf-8")), port)
@@ -38,6 +40,8 @@ def place() -> Iterator[Place]:
             made.http.close()
         finally:
             emulator().stop()
+            for name in ("DMP_PORT", "DMP_CODE_SECONDS"):
+                del os.environ[name]
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,8 @@ CODE_SECONDS = 15  # long enough to say a code on a busy machine, short enough t
 _FRESH_S = 120  # an access token lives 300 s: renewed well before
 
 
-def command(*words: str, port: int) -> subprocess.CompletedProcess[str]:
+def command(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """`python -m infra.local.sandbox …` as `make run` calls it, for these tests' own folder."""
-    settings = {"DMP_PORT": str(port), "DMP_CODE_SECONDS": str(CODE_SECONDS)}
     return subprocess.run(  # noqa: S603
         [sys.executable, "-m", "infra.local.sandbox", *words],
         env={**os.environ, **settings},
