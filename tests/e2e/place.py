@@ -28,7 +28,7 @@ def command(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """`python -m infra.local.sandbox …` as `make run` calls it, for these tests' own folder."""
     return subprocess.run(  # noqa: S603
         [sys.executable, "-m", "infra.local.sandbox", *words],
-        env={**os.environ, **settings},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "shared"), **settings},
         cwd=ROOT,
         capture_output=True,
         text=True,

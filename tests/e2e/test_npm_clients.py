@@ -74,6 +74,7 @@ def test_it_finds_out_how_the_server_is_used(place: Place, seen: dict[str, Any])
 def test_it_creates_reads_and_updates(seen: dict[str, Any]) -> None:
     assert (seen["created"], seen["read"], seen["vread"]) == ("1", 37.5, "final")
     assert (seen["updated"], seen["history"]) == ("2", ["2", "1"])
+    assert seen["unchanged"] == "amended", "a refused patch changes nothing"
 
 
 def test_it_searches_both_ways_and_follows_pages(seen: dict[str, Any]) -> None:
@@ -82,8 +83,9 @@ def test_it_searches_both_ways_and_follows_pages(seen: dict[str, Any]) -> None:
     assert seen["paged"]
 
 
-def test_it_sends_transactions_to_the_base_with_a_slash(seen: dict[str, Any]) -> None:
+def test_it_sends_transactions_and_batches_to_the_base_with_a_slash(seen: dict[str, Any]) -> None:
     assert seen["transaction"] == ["201"] * 3
+    assert seen["batch"] == ["201"] * 3
 
 
 def test_it_asks_for_everything_by_get_and_post(seen: dict[str, Any]) -> None:
@@ -96,4 +98,7 @@ def test_what_is_refused_is_told_as_an_outcome(seen: dict[str, Any]) -> None:
     assert (seen["unknown"]["status"], seen["unknown"]["type"]) == (400, "OperationOutcome")
     assert seen["merge"]["status"] in (400, 405, 415, 422)
     assert "patch" in seen["merge"]["text"].lower()
-    assert seen["status"] == "amended", "and nothing was changed"
+
+
+def test_a_json_patch_changes_what_it_says(seen: dict[str, Any]) -> None:
+    assert seen["patched"] == seen["status"] == "corrected"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,6 +189,31 @@ def test_an_id_of_another_make_is_not_taken(desk: Desk, name: str) -> None:
 
     [issue] = refused(answered, 422)
     assert issue["expression"] == ["Observation.id"]
+
+
+def test_the_same_request_sent_again_gives_the_first_answer(desk: Desk) -> None:
+    before = desk.count()
+    url, key = f"{desk.base}/Observation", {"Idempotency-Key": uuid.uuid4().hex}
+    body = observation(desk.home.id)
+    first, again = (
+        desk.sandbox.send("POST", url, desk.token, json=body, headers=key) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.headers["Location"] == first.headers["Location"]
+    other = {**body, "status": "preliminary"}
+    refused(desk.sandbox.send("POST", url, desk.token, json=other, headers=key), 409)
+    assert desk.count() == before + 1
+
+
+def test_who_was_not_first_is_told_so_and_changes_nothing(desk: Desk) -> None:
+    made = desk.post("/Observation", observation(desk.home.id)).json()
+    url = f"{desk.base}/Observation/{made['id']}"
+    body, first = {**made, "status": "amended"}, {"If-Match": 'W/"1"'}
+    changed = desk.sandbox.send("PUT", url, desk.token, json=body, headers=first)
+    assert (changed.status_code, changed.headers["ETag"]) == (200, 'W/"2"')
+    late = desk.sandbox.send("PUT", url, desk.token, json=made, headers=first)
+    refused(late, 412, "precondition-failed")
+    assert desk.get(f"/Observation/{made['id']}").json()["status"] == "amended"
 
 
 def test_methods_that_are_not_served_say_so(desk: Desk) -> None:

@@ -40,6 +40,9 @@ const transaction = {
 const answered = await client.transaction({ body: transaction });
 seen.transaction = answered.entry.map((e) => e.response.status.slice(0, 3));
 
+const batch = await client.batch({ body: { ...transaction, type: 'batch' } });
+seen.batch = batch.entry.map((e) => e.response.status.slice(0, 3));
+
 let page = await client.search({ resourceType, searchParams: { patient, _count: '2' } });
 const ids = new Set();
 while (page) {
@@ -70,5 +73,8 @@ seen.merge = await refused(
   }),
 );
 seen.unknown = await refused(client.search({ resourceType, searchParams: { patient, colour: 'red' } }));
+seen.unchanged = (await client.read({ resourceType, id })).status;
+const jsonPatch = [{ op: 'replace', path: '/status', value: 'corrected' }];
+seen.patched = (await client.patch({ resourceType, id, jsonPatch })).status;
 seen.status = (await client.read({ resourceType, id })).status;
 console.log(JSON.stringify(seen));
