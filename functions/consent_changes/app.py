@@ -6,9 +6,8 @@ from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.envelope import Vault
+from dmp.edge import reads, validation
 from dmp.edge.http import FHIR_BODIES, FORM, Answer, Api, Request
-from dmp.edge.reads import answer_of as shown
-from dmp.edge.reads import not_modified, read_of
 from dmp.edge.writes import answer_of, write_of
 from dmp.fhir.json_reader import read_object
 from dmp.settings import RecordSettings
@@ -48,22 +47,22 @@ def revoke(request: Request) -> Answer:
 def search(request: Request) -> Answer:
     """The patient's consents; the parameters in the query or in a form."""
     patient_only(request.authenticated())
-    return Answer(200, queries.search(read_of(request), CONSENT, request.query))
+    return Answer(200, queries.search(reads.read_of(request), CONSENT, request.query))
 
 
 @api.route("/fhir/Consent/{id}", ["GET"])
 def read(request: Request) -> Answer:
     """One consent as it stands."""
     patient_only(request.authenticated())
-    one = queries.read(read_of(request), CONSENT, request.parameters["id"])
-    return not_modified(request, one) or shown(one)
+    one = queries.read(reads.read_of(request), CONSENT, request.parameters["id"])
+    return reads.not_modified(request, one) or reads.answer_of(one)
 
 
 @api.route("/fhir/Consent/{id}/_history", ["GET"])
 def history(request: Request) -> Answer:
     """Every version of one consent."""
     patient_only(request.authenticated())
-    return Answer(200, queries.history(read_of(request), CONSENT, request.parameters["id"]))
+    return Answer(200, queries.history(reads.read_of(request), CONSENT, request.parameters["id"]))
 
 
 @api.route("/fhir/Consent/{id}/_history/{vid}", ["GET"])
@@ -71,10 +70,11 @@ def vread(request: Request) -> Answer:
     """One version of one consent."""
     patient_only(request.authenticated())
     ids = request.parameters["id"], request.parameters["vid"]
-    return shown(queries.vread(read_of(request), CONSENT, *ids))
+    return reads.answer_of(queries.vread(reads.read_of(request), CONSENT, *ids))
 
 
 api.refuse("/fhir/Consent", ["PUT", "PATCH", "DELETE"], "conditional changes are not served")
-api.refuse("/fhir/Consent/{id}", ["PATCH", "POST"], "send the whole Consent with PUT")
+api.refuse("/fhir/Consent/{id}", ["PATCH"], "send the whole Consent with PUT")
+validation.serve(api, "/fhir/Consent/{id}", lambda _: CONSENT)
 api.refuse("/fhir/Consent/{id}/{operation}", ["GET", "POST"], "no such operation is served")
 handler = api.handler

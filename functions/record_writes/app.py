@@ -7,6 +7,7 @@ from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.references import DirectoryReferences
 from dmp.adapters.envelope import Vault
+from dmp.edge import validation
 from dmp.edge.http import FHIR_BODIES, Answer, Api, Request
 from dmp.edge.writes import JSON_PATCH, answer_of, fhirpath_patch, patch_of, target_of, write_of
 from dmp.fhir import json_reader
@@ -63,5 +64,5 @@ def delete(request: Request) -> Answer:
     return answer_of(writes.delete(write_of(request), target_of(request)))
 
 
-api.refuse("/fhir/{type}/{id}", ["POST"], "no such operation is served")
+validation.serve(api, "/fhir/{type}/{id}", lambda request: request.parameters["type"])
 handler = api.handler

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmp.fhir.definitions import ValueSet, codes_of, resource_types
 from dmp.fhir.faults import Fault, Faults, Link, prefixed, wrong_target
+from dmp.fhir.morocco import broken
 from dmp.fhir.primitives import Check
 from dmp.fhir.scope import sound
 
@@ -107,7 +108,21 @@ def _coding(value: dict[str, Any]) -> Faults | None:
     return prefixed([Fault("code-invalid", "R4's own code system has no such code")], "code")
 
 
+def _identifier(value: dict[str, Any]) -> Faults | None:
+    numbering = broken(value)
+    if numbering is None or numbering.severity != "error":
+        return None
+    return prefixed([Fault("value", f"{numbering.told} (ma-{numbering.name})")], "value")
+
+
 def rule_of(name: str) -> Rule | None:
     """The rule that every value of the type must keep, if there is one."""
-    rules = {"Extension": _extension, "Attachment": _attachment, "Coding": _coding}
-    return rules.get(name)
+    return _RULES.get(name)
+
+
+_RULES: Mapping[str, Rule] = {
+    "Attachment": _attachment,
+    "Coding": _coding,
+    "Extension": _extension,
+    "Identifier": _identifier,
+}

@@ -23,6 +23,13 @@ class Invariant:
     test: Truth
     about: frozenset[str]
 
+    def broken(self, value: Json) -> bool:
+        """Whether a sound object does not keep it."""
+        about = self.about
+        if about and value.keys().isdisjoint(about):
+            return False
+        return self.test(value, value) is not True
+
 
 @cache
 def invariants_of(name: str) -> tuple[Invariant, ...]:
@@ -47,7 +54,7 @@ def _about(node: list[Any], test: Truth) -> frozenset[str]:
 def _narrow(node: list[Any]) -> frozenset[str]:
     """The same from the expression's form: `a.empty() or …`, `a.exists() implies …`."""
     operation = node[0]
-    if operation in ("empty", "all"):
+    if operation in ("empty", "all", "matches"):
         return _steps(node[1])
     if operation == "implies" and node[1][0] == "exists":
         return _steps(node[1][1])

@@ -17,7 +17,15 @@ MAX_LISTED = 16
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACE = re.compile(r"\s")
-_MARKUP = re.compile(r"<(?:[/!]?[A-Za-z][^<>]*>|!--)|<\s*script", re.IGNORECASE)
+_HTML = (
+    "a|abbr|audio|b|base|blockquote|body|br|button|center|code|div|em|embed|font|form|frame|h[1-6]"
+    "|head|hr|html|i|iframe|img|input|label|li|link|math|meta|object|ol|option|p|pre|script|select"
+    "|small|span|strong|style|sub|sup|svg|table|tbody|td|textarea|th|thead|title|tr|u|ul|video"
+)
+_MARKUP = re.compile(
+    rf"<\s*script|<!--|<!doctype|</?(?:{_HTML})(?:\s[^<>]*)?/?>|<[^<>]*\son[a-z]+\s*=",
+    re.IGNORECASE,
+)
 _ACTIVE = re.compile(
     r"<\s*/?\s*(?:script|iframe|object|embed|form|style|link|meta|base|svg|math)\b"
     r"|<[^>]*\bon[a-z]+\s*=|(?:javascript|vbscript)\s*:",

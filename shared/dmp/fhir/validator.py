@@ -114,10 +114,7 @@ class Shape:
         if self.rule and (found := self.rule(value)):
             faults += found
         for invariant in self.invariants:
-            about = invariant.about
-            if about and value.keys().isdisjoint(about):
-                continue
-            if invariant.test(value, value) is not True:
+            if invariant.broken(value):
                 faults.append(Fault("invariant", invariant.text))
 
     def _as_a_whole(self, value: dict[str, Any], faults: Faults) -> None:
