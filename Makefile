@@ -56,7 +56,7 @@ check: setup ## format, lint, types, template rules, the rules of the house
 	@$(PY) -m pytest tests/house -q
 
 prove: setup ## hours: long fuzz, then mutants of the domain (MUTANTS=dmp.domain.access* takes a part)
-	@DMP_HYPOTHESIS=prove $(PY) -m pytest tests -m "not e2e" -n 2 -q
+	@DMP_HYPOTHESIS=prove DMP_SCHEDULES=4000 $(PY) -m pytest tests -m "not e2e" -n 2 -q
 	@rm -rf .build/prove && mkdir -p .build/prove && cp -r shared .build/prove/src
 	@cp -r functions infra layers events tests template.yaml requirements.lock .build/prove
 	@sed 's/pythonpath = .*/pythonpath = [".", "src"]/' pyproject.toml > .build/prove/pyproject.toml

@@ -201,7 +201,8 @@ def _shape(parts: Sequence[str], kind: list[str]) -> tuple[str, dict[str, str]]:
     names = ["", *kind, "{id}", "{operation}", "{vid}"]
     route, parameters = ["fhir"], {}
     for i, part in enumerate(parts[1:], 1):
-        name = part if part in ("_search", "_history") else names[i]
+        static = part == "_search" or (part == "_history" and i > 2)
+        name = part if static else names[i]
         route.append(name)
         if name.startswith("{"):
             parameters[name[1:-1]] = part

@@ -14,12 +14,14 @@ from dmp.edge.reads import answer_of, not_modified, read_of
 from dmp.settings import QuerySettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.patient_lookup import PatientLookup
+from dmp.use_cases.type_history import TypeHistory
 
 settings = QuerySettings.from_environment()
 vault = Vault(client("kms"), settings.record_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
 clock = SystemClock()
 queries = AccessQueries(records, records, clock, settings.fhir_base)
+type_history = TypeHistory(records, clock, settings.fhir_base)
 identifiers = Identifiers(Macs(client("kms"), settings.identifier_key_arn), settings.registry_table)
 lookup = PatientLookup(records, identifiers, clock, settings.fhir_base)
 api = Api("access_queries")
@@ -42,8 +44,10 @@ def search_by_form(request: Request) -> Answer:
 
 @api.route("/fhir/{type}/{id}", ["GET"])
 def read(request: Request) -> Answer:
-    """The current version of one resource."""
+    """The current version of one resource, or the history of a whole type."""
     kind, name = request.parameters["type"], request.parameters["id"]
+    if name == "_history":
+        return Answer(200, type_history.read(read_of(request), kind, request.query))
     version = queries.read(read_of(request), kind, name)
     return not_modified(request, version) or answer_of(version)
 
@@ -62,19 +66,14 @@ def history(request: Request) -> Answer:
     return Answer(200, queries.history(read_of(request), kind, name))
 
 
+@api.route("/fhir/{type}/{id}/{operation}", ["POST"], (FORM,))
 @api.route("/fhir/{type}/{id}/{operation}", ["GET"])
 def operate(request: Request) -> Answer:
-    """The operations that a patient's record has."""
+    """The operations that a patient's record has; parameters in the query or in a form."""
     kind, name = request.parameters["type"], request.parameters["id"]
     if request.parameters["operation"] == "$everything" and kind == "Patient":
         return Answer(200, queries.everything(read_of(request), name, request.query))
     raise NotFound("no such operation is served", "operation")
-
-
-@api.route("/fhir/{type}/{id}/{operation}", ["POST"], (FORM,))
-def operate_by_post(request: Request) -> Answer:
-    """The same operations, their parameters in a form."""
-    return operate(request)
 
 
 handler = api.handler

@@ -50,9 +50,9 @@ def test_each_type_tells_its_interactions_and_parameters(app: Any) -> None:
         return {i["code"] for i in types[name]["interaction"]}
 
     assert told("AuditEvent") == {"read", "search-type"}
-    assert told("Patient") == {"read", "vread", "history-instance", "search-type"}
-    assert told("Observation") == told("Patient") | {"create", "update", "delete"}
-    assert told("Consent") == told("Observation")
+    assert told("Patient") == {"read", "vread", "history-instance", "history-type", "search-type"}
+    assert told("Observation") == told("Patient") | {"create", "update", "patch", "delete"}
+    assert told("Consent") == told("Observation") - {"history-type", "patch"}
     assert "code" in {p["name"] for p in types["Observation"]["searchParam"]}
     assert "code-value-quantity" in {p["name"] for p in types["Observation"]["searchParam"]}
     assert not any(p["type"] == "special" for t in types.values() for p in t["searchParam"])

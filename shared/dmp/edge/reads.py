@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
+
 from dmp.domain.identifiers import commit_millis
 from dmp.domain.instants import http_date
 from dmp.domain.record import Version
@@ -23,11 +25,16 @@ def answer_of(version: Version) -> Answer:
 
 
 def not_modified(request: Request, version: Version) -> Answer | None:
-    """304 when If-None-Match names the current version; the read was journalled all the same."""
-    wanted = request.header("if-none-match")
-    if wanted is None or f'"{version.version}"' not in wanted:
-        return None
-    return Answer(304, b"", _headers(version))
+    """304 when the client holds the current version; the read was journalled all the same.
+
+    If-None-Match names versions; without it, If-Modified-Since a time, in whole seconds.
+    """
+    wanted, since = request.header("if-none-match"), request.header("if-modified-since")
+    if wanted is not None:
+        held = f'"{version.version}"' in wanted
+    else:
+        held = since is not None and commit_millis(version.commit) // 1000 <= _seconds(since)
+    return Answer(304, b"", _headers(version)) if held else None
 
 
 def _lenient(request: Request) -> bool:
@@ -37,6 +44,14 @@ def _lenient(request: Request) -> bool:
     """
     parts = (request.header("prefer") or "").replace(",", ";").lower().split(";")
     return "handling=lenient" in [part.replace('"', "").replace(" ", "") for part in parts]
+
+
+def _seconds(text: str) -> int:
+    """An HTTP date in seconds since 1970; one that is none holds nothing (RFC 9110, 13.1.3)."""
+    try:
+        return int(parsedate_to_datetime(text).timestamp())
+    except ValueError:
+        return -1
 
 
 def _headers(version: Version) -> dict[str, str]:

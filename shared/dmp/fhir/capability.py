@@ -31,9 +31,9 @@ _TOKENS_TOLD = {
 _LIMITS = (
     f"A body has at most {json_reader.MAX_BYTES} bytes, a resource {json_reader.MAX_RESOURCE_BYTES}"
     f" bytes; JSON has at most {json_reader.MAX_DEPTH} levels and {json_reader.MAX_NODES} nodes. A"
-    " transaction may have any number of creates and at most 80 entries that update, delete or"
-    " bring their own id. Answers are paged at 3 MiB. A search names its patient. Every access is"
-    " decided by the patient's consents and told to the patient."
+    " transaction may have any number of creates and at most 80 entries that update, delete,"
+    " patch or are conditional. Answers are paged at 3 MiB. A search names its patient. Every"
+    " access is decided by the patient's consents and told to the patient."
 )
 
 
@@ -43,9 +43,9 @@ def interactions_of(resource_type: str) -> tuple[str, ...]:
         return ("read", "search-type")
     if resource_type not in compartment.served():
         return ()
-    if resource_type in compartment.writable() or resource_type == "Consent":
-        return _READ + _WRITE
-    return _READ
+    if resource_type in compartment.writable():
+        return (*_READ, "history-type", *_WRITE, "patch")
+    return (*_READ, *_WRITE) if resource_type == "Consent" else (*_READ, "history-type")
 
 
 def served_types() -> list[str]:
@@ -77,7 +77,7 @@ def capability_statement(base_url: str) -> Json:
                 "documentation": _LIMITS,
                 "security": _security(base_url),
                 "resource": [_resource(name) for name in served_types()],
-                "interaction": [{"code": "transaction"}],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
     }
@@ -140,14 +140,15 @@ def _resource(name: str) -> Json:
     }
     if name == "AuditEvent":
         return {**told, "versioning": "no-version"}
+    changeable = "patch" in interactions
     told |= {
         "versioning": "versioned",
         "readHistory": True,
-        "updateCreate": "update" in interactions and name != "Consent",
-        "conditionalCreate": False,
-        "conditionalRead": "not-match",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "updateCreate": changeable,
+        "conditionalCreate": changeable,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": changeable,
+        "conditionalDelete": "single" if changeable else "not-supported",
         "referencePolicy": ["literal", "logical", "local"],
         "searchInclude": ["*", f"{name}:*", *included_by(name)],
         "searchRevInclude": including(name),

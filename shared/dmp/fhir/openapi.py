@@ -8,6 +8,7 @@ from dmp.fhir import capability
 
 Json = dict[str, Any]
 _FHIR = ("application/fhir+json",)
+_PATCH = ("application/json-patch+json", "application/fhir+json")
 _JSON = ("application/json",)
 _FORM = ("application/x-www-form-urlencoded",)
 _PEM = ("application/x-pem-file",)
@@ -30,12 +31,16 @@ PUBLIC: tuple[_Route, ...] = (
     ("post", "/activations/{id}/confirmation", "Give the code", _JSON, _JSON, 202),
 )
 BEHIND_TOKEN: tuple[_Route, ...] = (
-    ("post", "/fhir", "Transaction", _FHIR, _FHIR, 200),
+    ("post", "/fhir", "Transaction or batch", _FHIR, _FHIR, 200),
     ("get", "/fhir/{type}", "Search", (), _FHIR, 200),
     ("post", "/fhir/{type}", "Create", _FHIR, _FHIR, 201),
+    ("put", "/fhir/{type}", "Update what the criteria find", _FHIR, _FHIR, 200),
+    ("patch", "/fhir/{type}", "Patch what the criteria find", _PATCH, _FHIR, 200),
+    ("delete", "/fhir/{type}", "Delete what the criteria find", (), (), 204),
     ("post", "/fhir/{type}/_search", "Search by form", _FORM, _FHIR, 200),
     ("get", _ID, "Read", (), _FHIR, 200),
     ("put", _ID, "Update, or create under an own id", _FHIR, _FHIR, 200),
+    ("patch", _ID, "JSON Patch or FHIRPath Patch", _PATCH, _FHIR, 200),
     ("delete", _ID, "Delete", (), (), 204),
     ("get", f"{_ID}/_history", "Instance history", (), _FHIR, 200),
     ("get", f"{_ID}/_history/{{vid}}", "Read one version", (), _FHIR, 200),

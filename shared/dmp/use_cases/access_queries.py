@@ -76,7 +76,7 @@ class AccessQueries:
             every = self._versions(visit, resource_type, name)
             if not every or not visit.sees(every[-1].item):
                 return Reading(absent())
-            shown = [_historic(version, self._base) for version in reversed(every)]
+            shown = [historic(version, self._base) for version in reversed(every)]
             body = bundle.history(
                 shown, total=len(shown), links=(), last_updated=instant(visit.now_ms)
             )
@@ -170,7 +170,8 @@ def _one(visit: Visit, version: Version | None, newest: Version | None) -> Readi
     return Reading(version, [version.name], version.commit)
 
 
-def _historic(version: Version, base: str) -> bundle.Version:
+def historic(version: Version, base: str) -> bundle.Version:
+    """A version as a history tells it: by the request that made it."""
     method = "DELETE" if version.deleted else "POST" if version.version == 1 else "PUT"
     url = version.type if method == "POST" else f"{version.type}/{version.id}"
     return bundle.Version(

@@ -132,6 +132,9 @@ class Records(Protocol):
         `until`, a commit id, leaves out what was committed after it, but for commits in `also`.
         """
 
+    def log(self, door: Door) -> Sequence[Version]:
+        """Every version ever committed, in commit order, consistently read."""
+
     def journal(self, door: Door, entry: Entry) -> None:
         """Durable when it returns."""
 
