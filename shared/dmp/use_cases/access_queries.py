@@ -14,9 +14,10 @@ from dmp.domain.identifiers import ResourceId, is_patient_id, resource_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Action
 from dmp.domain.record import Version
-from dmp.domain.refusals import BadParameter, Gone, NotFound
+from dmp.domain.refusals import Gone, NotFound
 from dmp.fhir import bundle, compartment
 from dmp.use_cases.changes import find
+from dmp.use_cases.everything import everything_of
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
 from dmp.use_cases.listings import Found, Listing
 from dmp.use_cases.pages import Pages
@@ -102,13 +103,18 @@ class AccessQueries:
             raise absent()
         caller.require_scope("Patient", "read")
         token, asked = Pages.token_of(parameters)
-        listing = Listing(f"Patient/{text}/$everything", asked, everything_count(asked), "none")
+        wanted = everything_of(asked)
+        listing = Listing(f"Patient/{text}/$everything", asked, wanted.count, "none")
 
         def work(visit: Visit) -> Reading[bytes]:
             page = self._pages.open(visit, listing, token)
             state = self._pages.state(visit, page)
             seen = permitted(visit, state)
-            found = [v for v in living(seen) if covered(caller.scopes, caller.kind, v.type, "r")]
+            found = [
+                version
+                for version in living(seen)
+                if wanted.takes(version) and covered(caller.scopes, caller.kind, version.type, "r")
+            ]
             order = anchored(found, page, state)
             made = Found(order, len(found), seen)
             return self._pages.answer(visit, listing, page, made, state.newest)
@@ -142,18 +148,6 @@ def named(caller: Caller, resource_type: str, text: str, interaction: str) -> Re
     if name is None or (caller.kind == "patient" and name.patient != caller.patient):
         raise absent()
     return name
-
-
-def everything_count(parameters: Sequence[tuple[str, str]]) -> int | None:
-    """`_count` of $everything, its only parameter so far."""
-    count = None
-    for name, value in parameters:
-        if name != "_count":
-            raise BadParameter("not a parameter of $everything that is served", name)
-        if not value.isdecimal() or not 0 < int(value) <= 100_000:
-            raise BadParameter("_count is a whole number from 1", "_count")
-        count = int(value)
-    return count
 
 
 def _ask(request: Request, name: ResourceId, resource_type: str, action: Action) -> Ask:
