@@ -49,7 +49,9 @@ def secret(place: Place) -> re.Pattern[str]:
     known = [*place.described["patients"], *place.described["people"]]
     named = {str(p[name]) for p in known for name in ("cin", "family", "phone") if p[name]}
     words = "|".join(map(re.escape, named | {MARK, "55757-9", TOKEN, *told}))
-    return re.compile(rf"(?<![\w.-])(?:{words})(?![\w.-])|{MARK}|{TOKEN}")  # no part of an id
+    made = re.compile(rf"(?<![\w.-])(?:{words})(?![\w.-])|{MARK}|{TOKEN}")  # no part of an id
+    assert all(made.search(f'{{"x": "{word}"}}') for word in (*named, *told, token))
+    return made
 
 
 def logged(place: Place) -> Iterator[str]:
