@@ -7,6 +7,7 @@ import time
 import nh3
 import pytest
 
+from dmp.fhir import sanitising
 from dmp.fhir.narrative import LEVELS_MAX, div
 
 NS = 'xmlns="http://www.w3.org/1999/xhtml"'
@@ -101,5 +102,8 @@ def test_what_a_browser_would_drop_is_refused(inner: str) -> None:
 
 def test_what_only_the_sanitiser_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were an attribute on our list that the sanitiser holds for active, it would still be out."""
-    monkeypatch.setattr(nh3, "clean", lambda html, **_: html.replace("href", "data-x"))
+    strict = nh3.Cleaner(tags={"div", "a"}, attributes={"a": {"title"}}, link_rel=None)
+    monkeypatch.setattr(sanitising, "_cleaner", lambda: strict)
+    assert div(f'<div {NS}><a title="x">x</a></div>') is None
     assert div(f'<div {NS}><a href="https://example.org">x</a></div>')
+    assert div(f"<div {NS}><b>x</b></div>")
