@@ -1,4 +1,4 @@
-"""What anyone may ask: CapabilityStatement, SMART configuration, OpenAPI."""
+"""What anyone may ask: CapabilityStatement, SMART configuration, OpenAPI, our definitions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import cache
 
 import orjson
 
+from dmp.edge import definitions
 from dmp.edge.http import FHIR_JSON, JSON, Answer, Api, Request
 from dmp.fhir import capability, openapi
 from dmp.settings import Settings
@@ -42,3 +43,6 @@ def smart_configuration(_: Request) -> Answer:
 def openapi_document(_: Request) -> Answer:
     """The OpenAPI document."""
     return Answer(200, _written("openapi"), _KEPT, JSON)
+
+
+definitions.serve(api, f"{settings.base_url}/fhir")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from dmp.fhir import capability, openapi
+from dmp.fhir.advice import examine
+from dmp.fhir.published import published
 from dmp.fhir.validator import validate
 from infra.template import ROOT, load, of_type
 from tests import oauth
@@ -58,7 +60,12 @@ def test_each_type_tells_its_interactions_and_parameters(app: Any) -> None:
     assert not any(p["type"] == "special" for t in types.values() for p in t["searchParam"])
     assert {"*", "Observation:encounter"} <= set(types["Observation"]["searchInclude"])
     assert "Provenance:target" in types["Observation"]["searchRevInclude"]
-    assert [r["name"] for r in types["Patient"]["operation"]] == ["everything"]
+    assert [r["name"] for r in types["Patient"]["operation"]] == ["validate", "everything"]
+    assert types["StructureDefinition"]["interaction"] == [
+        {"code": "read"},
+        {"code": "search-type"},
+    ]
+    assert types["MedicationRequest"]["supportedProfile"][0].endswith("/ma-prescription")
     assert "Group" not in types
     assert capability.interactions_of("Group") == ()
 
@@ -90,6 +97,7 @@ def refusing(made: Stack) -> set[tuple[str, str]]:
         ("record_writes", "RecordWrites"),
         ("consent_changes", "ConsentChanges"),
         ("journal", "Journal"),
+        ("public", "Public"),
     ):
         for path, methods in made.app(folder, resource).api.app.routes.items():
             for method, route in methods.items():
@@ -125,3 +133,50 @@ def test_the_version_is_the_projects() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
     assert project["version"] == capability.VERSION
+
+
+def definition(app: Any, path: str, **query: str) -> tuple[int, Any]:
+    """`StructureDefinition/x` as anyone may ask for it, without a token."""
+    kind, _, name = path.partition("/")
+    event = oauth.event("public/metadata")
+    route = f"/fhir/{kind}" + ("/{id}" if name else "")
+    event["resource"] = event["requestContext"]["resourcePath"] = route
+    event["pathParameters"] = {"id": name} if name else None
+    event["multiValueQueryStringParameters"] = {k: [v] for k, v in query.items()} or None
+    response = app.handler(event, Context())
+    return response["statusCode"], json.loads(response["body"])
+
+
+def test_our_definitions_are_valid_and_found(app: Any) -> None:
+    for kind, held in published().items():
+        status, found = definition(app, kind)
+        assert (status, found["total"]) == (200, len(held))
+        assert validate(found) == []
+        for entry in found["entry"]:
+            one = entry["resource"]
+            assert definition(app, f"{kind}/{one['id']}") == (200, one)
+            assert definition(app, kind, url=one["url"])[1]["total"] == 1
+            assert [i.text for i in examine(one) if "dom-6" not in i.text] == []
+    assert definition(app, "StructureDefinition", type="Identifier")[1]["total"] == 5
+    assert definition(app, "ValueSet", status="draft")[1]["total"] == 0
+
+
+def test_what_is_not_published_is_told(app: Any) -> None:
+    assert definition(app, "ValueSet/observation-status")[0] == 404
+    status, told = definition(app, "ValueSet", name="x")
+    assert status == 400
+    assert "url" in told["issue"][0]["details"]["text"]
+
+
+def test_profiles_slice_by_numberings_that_are_published() -> None:
+    definitions = published()["StructureDefinition"]
+    urls = {d["url"] for d in definitions.values()}
+    used = {
+        profile
+        for d in definitions.values()
+        for element in d["differential"]["element"]
+        for kind in element.get("type", ())
+        for profile in kind.get("profile", ())
+    }
+    assert used <= urls
+    assert len(used) == 5

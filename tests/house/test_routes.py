@@ -106,7 +106,7 @@ def test_a_static_resource_type_lists_every_interaction() -> None:
     """A static sibling takes over every method below it: what it does not list is lost."""
     variable = {(m, p.removeprefix("/fhir/{type}")) for m, p in ROUTES if "/fhir/{type}" in p}
     static = {p.split("/")[2] for _, p in ROUTES if re.match(r"/fhir/[A-Z]", p)}
-    assert static == {"Consent", "AuditEvent"}
+    assert static == {"Consent", "AuditEvent", "StructureDefinition", "ValueSet"}
     for kind in static:
         listed = {
             (m, p.removeprefix(f"/fhir/{kind}"))
@@ -126,5 +126,6 @@ def test_only_what_must_be_public_is() -> None:
     auth = TEMPLATE["Resources"]["Api"]["Properties"]["Auth"]
 
     assert auth["DefaultAuthorizer"] == "Bearer"
-    prefixes = ("/oauth2/", "/activations", "/fhir/metadata", "/fhir/.well-known/", "/openapi.json")
+    prefixes = ("/oauth2/", "/activations", "/fhir/metadata", "/fhir/.well-known/", "/openapi.json",
+                "/fhir/StructureDefinition", "/fhir/ValueSet")  # fmt: skip
     assert public == {p for _, p in ROUTES if p.startswith(prefixes)}

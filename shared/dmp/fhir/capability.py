@@ -10,6 +10,7 @@ from typing import Any
 
 from dmp.domain import access_token, sign_in
 from dmp.fhir import compartment, json_reader
+from dmp.fhir.published import PARAMETERS, supported
 from dmp.fhir.search_criteria import MODIFIERS
 from dmp.fhir.search_includes import included_by, including
 from dmp.fhir.search_parameters import parameters_of
@@ -22,6 +23,7 @@ _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-
 _SECURITY_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _READ = ("read", "vread", "history-instance", "search-type")
 _WRITE = ("create", "update", "delete")
+_OPERATIONS = "http://hl7.org/fhir/OperationDefinition/"
 _AUDIT_PARAMETERS = {"patient": "reference", "date": "date"}
 _TOKENS_TOLD = {
     "system/*.cruds": "an app for the practitioner named in hl7-b2b",
@@ -39,7 +41,7 @@ _LIMITS = (
 
 def interactions_of(resource_type: str) -> tuple[str, ...]:
     """The interactions served on a type; none for a type that is not served."""
-    if resource_type == "AuditEvent":
+    if resource_type == "AuditEvent" or resource_type in PARAMETERS:
         return ("read", "search-type")
     if resource_type not in compartment.served():
         return ()
@@ -50,7 +52,7 @@ def interactions_of(resource_type: str) -> tuple[str, ...]:
 
 def served_types() -> list[str]:
     """Every type with an interaction, in order."""
-    return sorted(compartment.served() | {"AuditEvent"})
+    return sorted(compartment.served() | {"AuditEvent", *PARAMETERS})
 
 
 def capability_statement(base_url: str) -> Json:
@@ -138,8 +140,10 @@ def _resource(name: str) -> Json:
         "interaction": [{"code": code} for code in interactions],
         "searchParam": _search_parameters(name),
     }
-    if name == "AuditEvent":
+    if name == "AuditEvent" or name in PARAMETERS:
         return {**told, "versioning": "no-version"}
+    if profiles := supported(name):
+        told["supportedProfile"] = profiles
     changeable = "patch" in interactions
     told |= {
         "versioning": "versioned",
@@ -153,15 +157,18 @@ def _resource(name: str) -> Json:
         "searchInclude": ["*", f"{name}:*", *included_by(name)],
         "searchRevInclude": including(name),
     }
-    if name == "Patient":
-        definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-        told["operation"] = [{"name": "everything", "definition": definition}]
+    operations = ["Resource-validate", *(["Patient-everything"] if name == "Patient" else [])]
+    told["operation"] = [
+        {"name": text.partition("-")[2], "definition": f"{_OPERATIONS}{text}"}
+        for text in operations
+    ]
     return told
 
 
 def _search_parameters(name: str) -> list[Json]:
-    if name == "AuditEvent":
-        return [{"name": code, "type": kind} for code, kind in _AUDIT_PARAMETERS.items()]
+    if name == "AuditEvent" or name in PARAMETERS:
+        served = PARAMETERS.get(name, _AUDIT_PARAMETERS)
+        return [{"name": code, "type": kind} for code, kind in served.items()]
     return [
         {"name": code, "definition": row["url"], "type": row["type"]}
         for code, row in sorted(parameters_of(name).items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dmp.fhir import capability
+from dmp.fhir.published import PARAMETERS
 
 Json = dict[str, Any]
 _FHIR = ("application/fhir+json",)
@@ -21,6 +22,12 @@ PUBLIC: tuple[_Route, ...] = (
     ("get", "/fhir/metadata", "CapabilityStatement", (), _FHIR, 200),
     ("get", "/fhir/.well-known/smart-configuration", "SMART configuration", (), _JSON, 200),
     ("get", "/openapi.json", "This document", (), _JSON, 200),
+    ("get", "/fhir/StructureDefinition", "Our profiles", (), _FHIR, 200),
+    ("post", "/fhir/StructureDefinition/_search", "Our profiles by form", _FORM, _FHIR, 200),
+    ("get", "/fhir/StructureDefinition/{id}", "One profile", (), _FHIR, 200),
+    ("get", "/fhir/ValueSet", "Our value sets", (), _FHIR, 200),
+    ("post", "/fhir/ValueSet/_search", "Our value sets by form", _FORM, _FHIR, 200),
+    ("get", "/fhir/ValueSet/{id}", "One value set", (), _FHIR, 200),
     ("post", "/oauth2/token", "Access token", _FORM, _JSON, 200),
     ("post", "/oauth2/otp", "Send a one-time code", _JSON, _JSON, 202),
     ("post", "/oauth2/introspect", "RFC 7662", _FORM, _JSON, 200),
@@ -42,6 +49,7 @@ BEHIND_TOKEN: tuple[_Route, ...] = (
     ("put", _ID, "Update, or create under an own id", _FHIR, _FHIR, 200),
     ("patch", _ID, "JSON Patch or FHIRPath Patch", _PATCH, _FHIR, 200),
     ("delete", _ID, "Delete", (), (), 204),
+    ("post", _ID, "$validate, in place of an id", _FHIR, _FHIR, 200),
     ("get", f"{_ID}/_history", "Instance history", (), _FHIR, 200),
     ("get", f"{_ID}/_history/{{vid}}", "Read one version", (), _FHIR, 200),
     ("get", f"{_ID}/{{operation}}", "Patient/$everything", (), _FHIR, 200),
@@ -51,6 +59,7 @@ BEHIND_TOKEN: tuple[_Route, ...] = (
     ("post", "/fhir/Consent/_search", "Search consents by form", _FORM, _FHIR, 200),
     ("get", "/fhir/Consent/{id}", "Read a consent", (), _FHIR, 200),
     ("put", "/fhir/Consent/{id}", "Change or revoke", _FHIR, _FHIR, 200),
+    ("post", "/fhir/Consent/{id}", "$validate, in place of an id", _FHIR, _FHIR, 200),
     ("delete", "/fhir/Consent/{id}", "Revoke", (), (), 204),
     ("get", "/fhir/Consent/{id}/_history", "Versions of a consent", (), _FHIR, 200),
     ("get", "/fhir/Consent/{id}/_history/{vid}", "One version of a consent", (), _FHIR, 200),
@@ -127,7 +136,7 @@ def _parameter(name: str) -> Json:
     schema: Json = {"type": "string"}
     if name == "type":
         schema["enum"] = [
-            t for t in capability.served_types() if t not in ("AuditEvent", "Consent")
+            t for t in capability.served_types() if t not in ("AuditEvent", "Consent", *PARAMETERS)
         ]
     if name == "operation":
         schema["enum"] = ["$everything"]

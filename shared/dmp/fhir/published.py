@@ -17,7 +17,11 @@ from dmp.fhir.morocco import (
 )
 
 Json = dict[str, Any]
-TYPES = ("StructureDefinition", "ValueSet")
+# Search parameters, each equal to the element of its name; `_id` is the id.
+PARAMETERS: Mapping[str, Mapping[str, str]] = {
+    "StructureDefinition": {"_id": "token", "status": "token", "type": "uri", "url": "uri"},
+    "ValueSet": {"_id": "token", "status": "token", "url": "uri"},
+}
 VERSION = "1.0.0"
 DATE = "2026-11-22"
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
@@ -33,6 +37,11 @@ def published() -> Mapping[str, Mapping[str, Json]]:
         "StructureDefinition": {d["id"]: d for d in definitions},
         "ValueSet": {"ma-identifier-type": _identifier_types()},
     }
+
+
+def supported(resource_type: str) -> list[str]:
+    """The canonical URLs of the profiles on a type."""
+    return [DEFINITIONS + profile.name for profile in PROFILES if profile.type == resource_type]
 
 
 def profiles() -> frozenset[str]:
