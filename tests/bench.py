@@ -24,6 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dmp.adapters import aws
+from dmp.fhir import json_reader
+from dmp.fhir.validator import validate
 from infra import build
 from infra.build import ROOT
 from infra.local.emulator import LOCAL, Emulator
@@ -130,6 +132,26 @@ def largest(bench: Bench) -> None:
                   lambda _: bench.call("POST /fhir", text), warm=False)  # fmt: skip
 
 
+def validation() -> list[Row]:
+    """CPU of validating alone: a small resource, and the largest Synthea bundle."""
+    small = json_reader.read_object(json.dumps(observation("0" * 20)).encode())
+    rows = [_validated("validate an Observation", small, 2000, "0.1 ms at 2 kB")]
+    if files := samples.synthea_files():
+        bundle = json_reader.read_object(files[-1].read_bytes())
+        size = f"{files[-1].stat().st_size // 1000} kB"
+        rows.append(_validated(f"validate a bundle, {size}", bundle, 3, "350 ms"))
+    return rows
+
+
+def _validated(what: str, resource: dict[str, Any], times: int, budget: str) -> Row:
+    assert validate(resource) == []
+    began = time.process_time()
+    for _ in range(times):
+        validate(resource)
+    cpu = (time.process_time() - began) / times
+    return Row(what, "", "", f"{1000 * cpu:.3f} ms", budget)
+
+
 def many_commits(bench: Bench, count: int) -> None:
     """A record of so many one-resource commits, compacted as the stream would have it."""
     pid = bench.pid
@@ -234,6 +256,7 @@ def main() -> None:
             another = Bench(World(stack))
             part(another)
             rows += another.rows
+        rows += validation()
         console.print("cold imports")
         rows += cold_imports(stack)
     table = Table(title=f"reference loop: {reference():.3f} s")

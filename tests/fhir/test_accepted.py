@@ -36,8 +36,31 @@ NOT_VALID = {
 }
 # Valid for HL7's validator, but the R4 JSON format has no comments.
 COMMENTS = "json-comments-1-yes"
-# Faults that structure and required codes show; the rest needs invariants, profiles, terminology.
-CAUGHT_AT_LEAST = 20
+# Invalid only by the content of a terminology that R4 does not bring along.
+TERMINOLOGY = {
+    "vs-bad-code": "a code of SNOMED CT that does not exist",
+    "obs-temp-code2": "a code of SNOMED CT that does not exist",
+    "cvx": "a display that is not CVX's",
+    "bundle-id-5": "a display that is not CVX's",
+}
+# What is not caught of the rest, and why.
+MISSED = {
+    "capstmt": "compares with the content of another definition",
+    "sp-diff-type": "compares with the content of another definition",
+    "sp-composite": "no constraint of R4 says it",
+    "obs-mz": "needs snapshots to be generated",
+    "cs-bad-props": "concept properties are checked by no constraint of R4",
+    "cs-narrative-status-pub": "HL7's own rules of publishing",
+    "vs-params-2": "a draft of terminology parameters, later than R4",
+    "vs-bad-ecl": "the syntax of SNOMED CT's expression language",
+    "obs-temp-bad": "R4's vital signs profiles are not applied",
+    "obs-vs-1": "R4's vital signs profiles are not applied",
+    "parameters-reference-bad": "a relative reference that Parameters do not resolve",
+    "nested-questionnaire-nested-valueset": "an extension of a guide that is not loaded",
+    "maiden-name-extension": "where another guide allows its extension",
+    "bad-markdown-no-html": "the same file is valid in another case",
+}
+CAUGHT_AT_LEAST = 0.6
 
 
 @pytest.mark.parametrize(
@@ -50,7 +73,7 @@ def test_real_data_is_accepted_but_for_the_exceptions(name: str) -> None:
 
 
 def test_cases_of_the_hl7_validator() -> None:
-    caught = 0
+    missed, invalid = set(), set()
     for case in examples.validator_cases():
         path = examples.folder("validator-cases") / case["file"]
         try:
@@ -58,7 +81,14 @@ def test_cases_of_the_hl7_validator() -> None:
         except NotJson:
             issues = True
         if case["expected"] == "invalid":
-            caught += issues
+            invalid.add(case["name"])
+            if not issues:
+                missed.add(case["name"])
         else:
             assert not issues or case["name"] == COMMENTS, case["name"]
-    assert caught >= CAUGHT_AT_LEAST
+    asked = invalid - TERMINOLOGY.keys()
+    caught = asked - missed
+    assert missed == TERMINOLOGY.keys() | MISSED.keys()
+    assert (len(invalid), len(asked), len(caught)) == (51, 47, 33)
+    assert len(caught) / len(asked) >= CAUGHT_AT_LEAST
+    assert len(TERMINOLOGY) <= len(invalid) / 3
