@@ -157,3 +157,27 @@ def test_entries_refer_to_each_other_by_any_name(desk: Desk) -> None:
         answered = desk.world.call("POST /fhir", desk.doctor, bundle)
     assert answered.status == 200, answered.body
     assert len([c for c in calls if c not in ("Decrypt", "GenerateDataKey")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"total": 1}, "Bundle"),
+        ({"made": 1}, "Bundle.made"),
+        ({"entry": {"note": "x"}}, "Bundle.entry[0].note"),
+        ({"entry": {"search": {"mode": "match"}}}, "Bundle"),
+        ({"entry": {"response": {"status": "200"}}}, "Bundle"),
+        ({"entry": {"fullUrl": "https://a.example/Observation/1/_history/1"}}, "Bundle.entry[0]"),
+        ({"link": [{"relation": "self", "url": "https://a"}] * 2}, "Bundle.link[1].relation"),
+    ],
+)
+def test_a_transaction_is_a_sound_bundle_itself(
+    desk: Desk, change: dict[str, Any], place: str
+) -> None:
+    request = {"method": "POST", "url": "Observation"}
+    entry = {"resource": observation(desk.id), "request": request, **change.get("entry", {})}
+    sent = {"resourceType": "Bundle", "type": "transaction", **change, "entry": [entry]}
+    answered = desk.world.call("POST /fhir", desk.doctor, sent)
+
+    assert answered.status == 422, answered.body
+    assert answered.json["issue"][0]["expression"] == [place]

@@ -18,7 +18,7 @@ from dmp.fhir.references import conditional_references, rewrite, unresolved
 
 __all__ = [
     "Answer", "Entry", "Version", "conditional_references", "entries_of", "history", "names_of",
-    "rewrite", "searchset", "transaction_response", "unresolved",
+    "rewrite", "searchset", "shell", "transaction_response", "unresolved",
 ]  # fmt: skip
 
 _KINDS = ("batch", "transaction")
@@ -84,6 +84,12 @@ def entries_of(bundle: Mapping[str, Any]) -> list[Entry]:
         if not issues:
             return entries
     raise Invalid(issues[:MAX_ISSUES])
+
+
+def shell(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """The Bundle without its resources, which are checked as what they are changed to be."""
+    bare = [{k: v for k, v in entry.items() if k != "resource"} for entry in bundle["entry"]]
+    return {**bundle, "entry": bare}
 
 
 def names_of(entry: Entry) -> list[str]:

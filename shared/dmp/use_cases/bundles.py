@@ -50,6 +50,8 @@ class Bundles:
         entries = bundle.entries_of(content)
         if not entries:
             raise Invalid("a bundle has at least one entry", "Bundle.entry")
+        if issues := validate(bundle.shell(content)):
+            raise Invalid(issues)
         if content["type"] == "transaction":
             return self._transaction(request, entries)
         if request.idempotency_key:
