@@ -76,13 +76,15 @@ class Includer:
 
     def along(self, match: Version, without: Collection[Key]) -> list[Version]:
         """What goes along with a match, nearest first, without what is there already."""
-        held = {(match.type, match.id), *without}
+        held = {(match.type, match.id)}
         found: list[Version] = []
         waiting = [(match, True)]
         for version, is_match in waiting:
             for other in self._next(version, is_match=is_match):
                 key = (other.type, other.id)
-                if key not in held and self._view.includable(other.type):
+                if key in held or key in without:
+                    continue
+                if self._view.includable(other.type):
                     held.add(key)
                     found.append(other)
                     waiting.append((other, False))
