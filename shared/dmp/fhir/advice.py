@@ -32,6 +32,8 @@ def examine(resource: Json, profiles: Iterable[str] = ()) -> list[Issue]:
     claimed = resource.get("meta", {}).get("profile", ())
     told = [issue for url in dict.fromkeys(profiles) for issue in _of_profile(resource, url, None)]
     for at, url in enumerate(claimed):
+        if url is None:  # an extension stands in its place
+            continue
         told += _of_profile(resource, url, f"{resource['resourceType']}.meta.profile[{at}]")
     told += advise(resource, resource["resourceType"], resource["resourceType"])
     return told[:MAX_ISSUES]
