@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dmp.domain.caller import Caller
+from dmp.use_cases.links import LINKS_MAX
 from tests.aws_calls import counted
 from tests.stack import stack as deployed
 from tests.world import BENNIS, Reply, World, consent, observation
@@ -103,6 +104,21 @@ def test_other_places_are_left_alone_but_for_relative_ones(desk: Desk, reference
 def test_the_directory_is_not_asked(desk: Desk) -> None:
     resource = {**observation(desk.id), "performer": [{"reference": "Practitioner/p1"}]}
     assert len(_calls(desk, resource)) == 2
+
+
+def test_so_many_references_are_too_large(desk: Desk) -> None:
+    absent = [f"{desk.id}.{i:016}.0000" for i in range(LINKS_MAX + 1)]
+    linked = [{"reference": f"Observation/{name}"} for name in absent]
+    assert desk.create({**observation(desk.id), "derivedFrom": linked}).status == 413
+    within = desk.create({**observation(desk.id), "derivedFrom": linked[:LINKS_MAX]})
+    assert within.status == 422
+    assert len(within.json["issue"]) == 20
+
+
+def test_doors_of_their_own_are_not_asked_here(desk: Desk) -> None:
+    named = f"Consent/{desk.id}.0000000000000000.0000"
+    resource = {**observation(desk.id), "focus": [{"reference": named}]}
+    assert desk.create(resource).status == 201
 
 
 def test_a_deleted_resource_is_there_no_more(desk: Desk) -> None:
