@@ -1,8 +1,8 @@
 """Make the tables of dmp.fhir from the official FHIR R4 4.0.1 definitions.
 
-    PYTHONPATH=shared python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
+    python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
 
-Units come from `ucum` beside the first folder. The same definitions give the same text
+with `shared` on PYTHONPATH. Units come from `ucum` beside the first folder. The same definitions give the same text
 (tests/fhir/test_generated.py compares); how it is packed depends on the machine's zlib.
 """
 
