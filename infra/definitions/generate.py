@@ -2,8 +2,9 @@
 
     python -m infra.definitions.generate ../shared/data/fhir-r4-core shared/dmp/fhir
 
-with `shared` on PYTHONPATH. Units come from `ucum` beside the first folder. The same definitions give the same text
-(tests/fhir/test_generated.py compares); how it is packed depends on the machine's zlib.
+with `shared` on PYTHONPATH. Units come from `ucum` beside the first folder. The same definitions
+give the same text (tests/fhir/test_generated.py compares); how it is packed depends on the
+machine's zlib.
 """
 
 from __future__ import annotations
