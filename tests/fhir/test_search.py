@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmp.domain.refusals import BadParameter
@@ -264,6 +264,34 @@ def test_any_pair_is_parsed_or_refused(name: str, value: str) -> None:
         except BadParameter:
             continue
         matches(query, OBSERVATION)
+
+
+WORDS = st.lists(
+    st.sampled_from(
+        ["_has", "Observation", "Patient", "Medication", "subject", "patient", "code", "encounter",
+         "assessed-condition", "DiagnosticReport", "_include", "_revinclude", "iterate", "missing",
+         "value-quantity", "code-value-quantity", "_id", "Substance", "*", "of-type", "Foo", ""]
+    ),
+    min_size=1,
+    max_size=6,
+)  # fmt: skip
+MARKS = st.sampled_from([":", ".", "::", "..", "|", "$", ","])
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(["Observation", "Patient", "DiagnosticReport"]), WORDS, WORDS, MARKS, MARKS)
+def test_any_chain_or_include_is_parsed_or_refused(
+    kind: str, name: list[str], value: list[str], one: str, other: str
+) -> None:
+    for names in (one.join(name), f"_include:{one.join(name)}", f"subject.{one.join(name)}"):
+        for text in (other.join(value), f"{other.join(value)}|1|http://unitsofmeasure.org|m"):
+            for pair in ((names, text), ("_include", text), ("_revinclude", text)):
+                try:
+                    query = parse(kind, [pair], BASE)
+                except BadParameter:
+                    continue
+                matches(query, OBSERVATION)
+                matches(query, PATIENT)
 
 
 PARTS = st.text(alphabet="ab|,\\$é ", min_size=1, max_size=8)

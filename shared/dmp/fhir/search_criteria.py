@@ -75,13 +75,18 @@ def own_criterion(
     return Criterion(found.code, modifier or None, texts, found, test)
 
 
+def wrong_target(found: Parameter) -> str:
+    """Text for a type that the parameter's references cannot lead to."""
+    return f"its target is {listed(found.targets) if found.targets else 'a resource type'}"
+
+
 def _check_modifier(found: Parameter, modifier: str, name: str) -> None:
     if not modifier or modifier in MODIFIERS[found.type]:
         return
     if found.type == "reference" and modifier in resource_types():
         if modifier in (found.targets or resource_types()):
             return
-        raise BadParameter(f"its target is {listed(found.targets)}", name)
+        raise BadParameter(wrong_target(found), name)
     accepted = listed([":" + m for m in MODIFIERS[found.type]])
     if modifier in _TERMINOLOGY:
         text = f":{modifier} needs a terminology service, which is not served; {accepted} are"

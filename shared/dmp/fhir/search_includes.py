@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dmp.domain.record import Version
 from dmp.domain.refusals import BadParameter
 from dmp.fhir import compartment
-from dmp.fhir.faults import listed
+from dmp.fhir.search_criteria import wrong_target
 from dmp.fhir.search_joins import may_refer, reference_parameter, references_of
 from dmp.fhir.search_parameters import Parameter, parameter
 from dmp.fhir.search_view import Key, View
@@ -48,8 +48,10 @@ def include(resource_type: str, name: str, value: str) -> Include:
         raise BadParameter("Type:parameter[:Target] is expected, of types that are served", name)
     codes = references_of(source) if wanted == "*" else [wanted]
     parameters = tuple(reference_parameter(source, one, name) for one in codes)
+    if not parameters:
+        raise BadParameter(f"{source} refers by nothing", name)
     if target and not any(may_refer(p, target) for p in parameters):
-        raise BadParameter(f"its target is {listed(parameters[0].targets)}", name)
+        raise BadParameter(wrong_target(parameters[0]), name)
     made = Include(source, parameters, target or None, iterate, reverse)
     _check_use(made, resource_type, name)
     return made

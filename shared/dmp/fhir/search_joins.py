@@ -13,7 +13,7 @@ from dmp.domain.refusals import BadParameter
 from dmp.fhir import compartment
 from dmp.fhir.definitions import Json, resource_types
 from dmp.fhir.faults import listed
-from dmp.fhir.search_criteria import Criterion, Reading, Test, own_criterion
+from dmp.fhir.search_criteria import Criterion, Reading, Test, own_criterion, wrong_target
 from dmp.fhir.search_parameters import Parameter, parameter, parameters_of
 from dmp.fhir.search_view import View, contained
 
@@ -144,7 +144,7 @@ def _targets(found: Parameter, modifier: str, name: str) -> list[str]:
     if not modifier and kinds:
         return kinds
     if modifier and not (modifier in resource_types() and may_refer(found, modifier)):
-        raise BadParameter(f"its target is {listed(found.targets)}", name)
+        raise BadParameter(wrong_target(found), name)
     if modifier not in kinds:
         raise BadParameter("that resource type is not served", name)
     return [modifier]

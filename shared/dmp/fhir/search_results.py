@@ -57,7 +57,7 @@ class Results:
         """BadParameter for what cannot be asked for together (R4, search, section 3.1.1.5.8)."""
         if self.summary == "text" and self.includes:
             raise BadParameter("_summary=text takes no _include or _revinclude", "_summary")
-        if self.elements and self.summary not in (None, "false"):
+        if self.elements and self.summary in ("true", "text", "data"):
             raise BadParameter("either _summary or _elements", "_elements")
 
 
