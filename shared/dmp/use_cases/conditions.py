@@ -6,14 +6,16 @@ once meet at a guard: each must move it from what they saw before they looked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
+from dmp.domain.caller import covered
 from dmp.domain.identifiers import resource_id
 from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, Invalid, Issue, NotFound, PreconditionFailed
-from dmp.fhir import json_reader, search
+from dmp.fhir import search
+from dmp.fhir.search_view import View
 from dmp.use_cases.changes import Change
 from dmp.use_cases.gate import ONCE_S, Visit
 from dmp.use_cases.ports import Records, Swap
@@ -91,13 +93,11 @@ def _found(visit: Visit, state: State, kind: str, criteria: str, path: str) -> l
     if not pairs:
         raise BadParameter("criteria are expected", path)
     query = search.parse(kind, pairs)
-    return list(_matched(query, (v for v in state.living() if v.type == kind), visit))
-
-
-def _matched(query: search.Query, versions: Iterable[Version], visit: Visit) -> Iterable[Version]:
-    for version in versions:
-        if visit.sees(version.item) and search.matches(query, json_reader.reread(version.body)):
-            yield version
+    seen = [version for version in state.living() if visit.sees(version.item)]
+    caller = visit.ask.caller
+    joinable = {v.type for v in seen if covered(caller.scopes, caller.kind, v.type, "s")}
+    view = View(seen, joinable=joinable)
+    return [v for v in view.of_type(kind) if search.matches(query, view.resource(v), view)]
 
 
 def _settled(change: Change, matches: Sequence[Version]) -> Change:
