@@ -63,7 +63,7 @@ EXTRACTS: dict[str, dict[str, Extract]] = {
         "service-provider": ("reference", "serviceProvider"), "class": ("token", "class"),
     },
     "Patient": {"family": ("string", "name.family"), "birthdate": ("date", "birthDate")},
-    "Practitioner": {"family": ("string", "name.family")},
+    "Practitioner": {"family": ("string", "name.family"), "name": ("string", "name.family")},
     "Organization": {"name": ("string", "name"), "partof": ("reference", "partOf")},
     "Provenance": {"target": ("reference", "target"), "agent": ("reference", "agent.who")},
     "MedicationRequest": {

@@ -127,6 +127,29 @@ def test_patient_searches(query: str, expected: bool) -> None:
     assert matches(parse("Patient", _pairs(query)), PATIENT) is expected
 
 
+def test_places_are_near_within_a_distance() -> None:
+    rabat: Json = {
+        "resourceType": "Location",
+        "position": {"latitude": Decimal("34.0209"), "longitude": Decimal("-6.8416")},
+    }
+
+    def near(value: str) -> bool:
+        return matches(parse("Location", [("near", value)]), rabat)
+
+    casablanca = "33.5731|-7.5898"  # 85.1 km away
+    assert near("34.02|-6.84")
+    assert not near(casablanca)
+    assert near(f"{casablanca}|86")
+    assert not near(f"{casablanca}|84|km")
+    assert near(f"{casablanca}|53|[mi_i]")
+    assert near(f"{casablanca}|86000|m,0|0")
+    assert not matches(parse("Location", [("near", "34|-6")]), {"resourceType": "Location"})
+    assert matches(parse("Location", [("near:missing", "false")]), rabat)
+    for wrong in ("34", "91|0", "0|181", "a|b", "0|0|x", "0|0|1|kg", "0|0|-1", "0|0|1|m|", "nan|0"):
+        with pytest.raises(BadParameter):
+            near(wrong)
+
+
 def test_every_criterion_must_hold_and_the_type_too() -> None:
     query = parse("Observation", _pairs("status=final&code=8302-2&date=ge2015&date=lt2016"))
     assert matches(query, OBSERVATION)

@@ -57,7 +57,7 @@ def test_each_type_tells_its_interactions_and_parameters(app: Any) -> None:
     assert told("Consent") == told("Observation") - {"history-type", "patch"}
     assert "code" in {p["name"] for p in types["Observation"]["searchParam"]}
     assert "code-value-quantity" in {p["name"] for p in types["Observation"]["searchParam"]}
-    assert not any(p["type"] == "special" for t in types.values() for p in t["searchParam"])
+    assert "near" in {p["name"] for p in types["Location"]["searchParam"]}
     assert {"*", "Observation:encounter"} <= set(types["Observation"]["searchInclude"])
     assert "Provenance:target" in types["Observation"]["searchRevInclude"]
     assert [r["name"] for r in types["Patient"]["operation"]] == ["validate", "everything"]

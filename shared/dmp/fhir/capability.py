@@ -154,9 +154,11 @@ def _resource(name: str) -> Json:
         "conditionalUpdate": changeable,
         "conditionalDelete": "single" if changeable else "not-supported",
         "referencePolicy": ["literal", "logical", "local"],
-        "searchInclude": ["*", f"{name}:*", *included_by(name)],
-        "searchRevInclude": including(name),
     }
+    if included_by(name):
+        told["searchInclude"] = ["*", f"{name}:*", *included_by(name)]
+    if including(name):
+        told["searchRevInclude"] = including(name)
     operations = ["Resource-validate", *(["Patient-everything"] if name == "Patient" else [])]
     told["operation"] = [
         {"name": text.partition("-")[2], "definition": f"{_OPERATIONS}{text}"}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from dmp.domain.refusals import BadParameter
-from dmp.fhir import search_quantities, search_ranges, search_values
+from dmp.fhir import search_near, search_quantities, search_ranges, search_values
 from dmp.fhir.definitions import Json, resource_types
 from dmp.fhir.faults import listed
 from dmp.fhir.search_parameters import Parameter
@@ -24,6 +24,7 @@ MODIFIERS = {
     "quantity": ("missing",),
     "uri": ("missing",),
     "composite": ("missing",),
+    "special": ("missing",),
 }
 VALUES_MAX = 200
 _TERMINOLOGY = ("in", "not-in", "above", "below")
@@ -59,8 +60,6 @@ def own_criterion(
     found: Parameter, modifier: str, value: str, name: str, reading: Reading
 ) -> Criterion:
     """A criterion on the resource itself. `name` is the whole parameter, for refusals."""
-    if found.type not in MODIFIERS:
-        raise BadParameter(f"{found.type} parameters are not served", name)
     _check_modifier(found, modifier, name)
     values = split(value, ",")
     if not all(values):
@@ -149,6 +148,8 @@ def _match(kind: str, modifier: str | None, value: str, name: str, reading: Read
         return search_ranges.number(value, name)
     if kind == "quantity":
         return search_quantities.quantity(value, name)
+    if kind == "special":  # there is one, Location's
+        return search_near.near(unescape(value), name)
     if kind == "reference":
         return search_values.reference(value, modifier, name, reading.base)
     kinds = {
