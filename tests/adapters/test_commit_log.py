@@ -174,7 +174,7 @@ class CommitLog(RuleBasedStateMachine):
             return
         name = data.draw(st.sampled_from(names))
         door = self.log.door(name)
-        pointer = door.pointers.get(name[1])
+        pointer = door.pointers.get(name)
         first = resource_id(name[1])
         assert first
         commits = [first.commit or "", *(pointer.commits if pointer else ())]

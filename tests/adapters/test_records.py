@@ -313,7 +313,7 @@ def test_a_pointer_moves_by_one_or_not_at_all(desk: Desk, version: int, race: bo
     assert parsed
     door = desk.records.enter(desk.id, desk.patient, [("Binary", parsed)])
     assert isinstance(door, Door)
-    assert door.pointers[name] == replace(own, version=2, commits=commits)
+    assert door.pointers[own.type, name] == replace(own, version=2, commits=commits)
 
 
 def test_an_access_that_is_over_may_be_opened_again_before_it_is_cleaned_up(desk: Desk) -> None:

@@ -150,6 +150,36 @@ def test_eighty_updates_are_one_act_and_eighty_one_are_refused_whole(day: Day) -
     assert day.total() == 80
 
 
+def test_two_types_may_bear_one_id_of_the_clients_own(day: Day) -> None:
+    name = f"{day.pid}.cli-1"
+    result = {**observation(day.pid), "id": name}
+    condition = {
+        "resourceType": "Condition",
+        "id": name,
+        "subject": {"reference": f"Patient/{day.pid}"},
+        "clinicalStatus": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/condition-clinical",
+                    "code": "active",
+                }
+            ]
+        },
+    }
+    both = (
+        entry("PUT", f"Observation/{name}", result),
+        entry("PUT", f"Condition/{name}", condition),
+    )
+
+    assert statuses(sent(day, "transaction", *both)) == ["201", "201"]
+    assert statuses(sent(day, "transaction", both[0])) == ["200"]
+
+    again = sent(day, "transaction", *both)
+
+    assert statuses(again) == ["200", "200"]
+    assert [e["response"]["etag"] for e in again.json["entry"]] == ['W/"3"', 'W/"2"']
+
+
 def test_a_transaction_with_one_failing_precondition_changes_nothing(day: Day) -> None:
     made = day.send("POST /fhir/Observation", observation(day.pid)).json
     changed = {**made, "status": "amended"}

@@ -123,7 +123,7 @@ class AccessQueries:
         return self._gate.read(ask, work)
 
     def _current(self, visit: Visit, kind: str, name: ResourceId) -> Version | None:
-        pointer = visit.door.pointers.get(name.text)
+        pointer = visit.door.pointers.get((kind, name.text))
         commit = pointer.commits[-1] if pointer else name.commit
         if commit is None:
             return None
@@ -131,7 +131,7 @@ class AccessQueries:
 
     def _versions(self, visit: Visit, kind: str, name: ResourceId) -> list[Version]:
         """Versions 1..n in order; empty when the id was never used for the type."""
-        pointer = visit.door.pointers.get(name.text)
+        pointer = visit.door.pointers.get((kind, name.text))
         later = pointer.commits if pointer else ()
         commits = [*([name.commit] if name.commit else []), *later]
         opened = self._records.versions(visit.door, commits)

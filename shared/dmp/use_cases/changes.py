@@ -27,7 +27,7 @@ from dmp.domain.refusals import (
 from dmp.fhir import compartment, json_reader
 from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
-from dmp.use_cases.ports import Clock, Pointer
+from dmp.use_cases.ports import Clock, Key, Pointer
 
 RESOURCE_BYTES_MAX = 1024 * 1024
 Kind = Literal["create", "update", "patch", "delete", "nothing"]
@@ -224,21 +224,21 @@ class Held:
     """What the record holds of the ids that a request changes."""
 
     def __init__(
-        self, pointers: Mapping[str, Pointer], commits: Mapping[str, Sequence[Version]]
+        self, pointers: Mapping[Key, Pointer], commits: Mapping[str, Sequence[Version]]
     ) -> None:
         self._pointers = pointers
         self._commits = commits
 
     def current(self, resource_type: str, name: ResourceId) -> Version | None:
         """The newest version, deleted or not; None when the id was never used for the type."""
-        commit = newest_commit(self._pointers.get(name.text), name)
+        commit = newest_commit(self._pointers.get((resource_type, name.text)), name)
         if commit is None:
             return None
         return find(self._commits.get(commit, ()), resource_type, name.text)
 
     def next_pointer(self, resource_type: str, name: ResourceId, commit: str) -> Pointer:
         """The pointer after one more version, in `commit`."""
-        held = self._pointers.get(name.text)
+        held = self._pointers.get((resource_type, name.text))
         if held is None:
             own = name.commit is None
             return Pointer(resource_type, name.text, 1 if own else 2, (commit,), own)

@@ -127,7 +127,9 @@ class Committer:
     def _held(self, visit: Visit) -> Held:
         """What stands now of the ids asked for; one more batch if any was updated before."""
         pointers = visit.door.pointers
-        commits = [newest_commit(pointers.get(name.text), name) for _, name in visit.ask.wanted]
+        commits = [
+            newest_commit(pointers.get((kind, name.text)), name) for kind, name in visit.ask.wanted
+        ]
         wanted = [c for c in commits if c]
         return Held(pointers, self._records.versions(visit.door, wanted) if wanted else {})
 

@@ -119,7 +119,7 @@ class ConsentChanges:
     def _held(self, visit: Visit, change: Change) -> Held:
         if change.id is None:
             return Held({}, {})
-        commit = newest_commit(visit.door.pointers.get(change.id.text), change.id)
+        commit = newest_commit(visit.door.pointers.get((CONSENT, change.id.text)), change.id)
         commits = self._records.versions(visit.door, [commit]) if commit else {}
         return Held(visit.door.pointers, commits)
 

@@ -13,6 +13,7 @@ from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.record import State, Version
 
+Key = tuple[str, str]  # type and id: two types may bear one id
 Race = Literal["policy", "pointer", "access", "once", "swap", "id"]
 
 
@@ -50,7 +51,8 @@ class Door:
     """What one consistent batch told about a record and its caller.
 
     `standing` is what the decision is taken on; its version is the policy version to hold.
-    `rows` are the caller's registry rows; `pointers` and `commits` those of the ids asked for.
+    `rows` are the caller's registry rows; `pointers` (by type and id) and `commits` those of the
+    ids asked for.
     """
 
     patient: str
@@ -59,7 +61,7 @@ class Door:
     rows: Mapping[str, Mapping[str, object]]
     access_until: int = 0
     upto: str = ""
-    pointers: Mapping[str, Pointer] = field(default_factory=dict)
+    pointers: Mapping[Key, Pointer] = field(default_factory=dict)
     commits: Mapping[str, Sequence[Version]] = field(default_factory=dict)
 
 

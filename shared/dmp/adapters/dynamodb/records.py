@@ -76,7 +76,7 @@ class DynamoRecords(Commits):
             rows=rows,
             access_until=int(items.get(open_, {}).get("until", 0)),
             upto=str(items.get(HEAD, {}).get("upto", "")),
-            pointers={p.id: p for p in map(pointer_of, items.values()) if p},
+            pointers={(p.type, p.id): p for p in map(pointer_of, items.values()) if p},
             commits=commits,
             ring=ring,
             segments=int(items.get(HEAD, {}).get("n", 0)),
