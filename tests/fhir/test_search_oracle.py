@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from hypothesis import event, given, note, settings
+from hypothesis import event, given, note
 from hypothesis import strategies as st
 
 from tests.brute import Brute, name_of, ordered
@@ -169,7 +169,6 @@ def several(one: st.SearchStrategy[Pairs]) -> st.SearchStrategy[Pairs]:
     return st.lists(one, max_size=2).map(lambda all_: [pair for pairs in all_ for pair in pairs])
 
 
-@settings(max_examples=60)
 @given(
     records(),
     st.lists(several(OBSERVATIONS), min_size=5, max_size=8),
@@ -184,14 +183,12 @@ def test_observations_are_what_brute_force_finds(
         compare(made, "Observation", criteria, rules, (sort, count))
 
 
-@settings(max_examples=60)
 @given(records(), st.lists(OBSERVATIONS, min_size=8, max_size=16))
 def test_each_criterion_alone(made: Made, queries: list[Pairs]) -> None:
     for criteria in queries:
         compare(made, "Observation", criteria, [], ("", 50))
 
 
-@settings(max_examples=60)
 @given(records(), st.data())
 def test_other_types_are_what_brute_force_finds(made: Made, data: st.DataObject) -> None:
     for kind, strategy in OTHERS.items():
