@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from dmp.domain.caller import Caller
 from dmp.use_cases.compaction import FOLLOWING_MIN, Compaction
 from dmp.use_cases.record_writes import RecordWrites, Target
 from dmp.use_cases.written import Request
+from infra.local.demo import prepared
+from infra.local.directory_of import conditional_references
 from tests.world import World, observation
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -54,35 +56,13 @@ def synthea_files() -> list[Path]:
 
 def for_patient(bundle: dict[str, Any], patient: str) -> dict[str, Any]:
     """The bundle with its Patient entry dropped and its subject rewritten, as a sender would."""
-    dropped = [e for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient"]
-    kept = [e for e in bundle["entry"] if e["resource"]["resourceType"] != "Patient"]
-    text = json.dumps({**bundle, "entry": kept}, ensure_ascii=False)
-    for entry in dropped:
-        text = text.replace(json.dumps(entry["fullUrl"]), json.dumps(f"Patient/{patient}"))
-    ready: dict[str, Any] = json.loads(text)
+    ready: dict[str, Any] = json.loads(prepared(bundle, patient))
     return ready
-
-
-def conditional(bundle: dict[str, Any]) -> set[str]:
-    """Every conditional reference (`Practitioner?identifier=system|value`) of a bundle."""
-
-    def walk(value: object) -> Iterator[str]:
-        if isinstance(value, dict):
-            reference = value.get("reference")
-            if isinstance(reference, str) and "?" in reference:
-                yield reference
-            for one in value.values():
-                yield from walk(one)
-        elif isinstance(value, list):
-            for one in value:
-                yield from walk(one)
-
-    return set(walk(bundle))
 
 
 def put_directory(world: World, bundle: dict[str, Any]) -> None:
     """Directory rows for every identifier that the bundle refers to."""
-    for i, text in enumerate(sorted(conditional(bundle))):
+    for i, text in enumerate(sorted(conditional_references(bundle))):
         key = row_key(text)
         assert key is not None
         kind = text.partition("?")[0]

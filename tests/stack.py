@@ -179,7 +179,7 @@ def _bucket(stack: Stack, name: str, properties: dict[str, Any]) -> dict[str, st
     return {"Ref": bucket, "Arn": f"arn:aws:s3:::{bucket}"}
 
 
-def _named(stack: Stack, name: str, properties: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001
+def _named(stack: Stack, name: str, properties: dict[str, Any]) -> dict[str, str]:
     """Resources that moto need not hold: only their names are asked for."""
     kind = stack.template["Resources"][name]["Type"]
     if kind == "AWS::Serverless::StateMachine":

@@ -122,6 +122,14 @@ def test_a_conditional_delete_deletes_the_one_it_finds_and_may_be_repeated(day: 
     assert day.send(f"GET /fhir/Observation/{first.json['id']}").status == 410
 
 
+@pytest.mark.parametrize("criteria", ["_count=1", f"{CRITERIA}&_include=*", "", "nonsense=1"])
+def test_criteria_that_are_none_are_refused(day: Day, criteria: str) -> None:
+    refused = day.send(f"PUT /fhir/Observation?{criteria}", day.result())
+
+    assert refused.status == 400, refused.body
+    assert day.total() == 0
+
+
 def test_a_hidden_resource_is_not_found_by_criteria(day: Day) -> None:
     seal = consent(day.pid)
     written = day.send("POST /fhir/Observation", day.result())

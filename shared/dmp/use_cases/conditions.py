@@ -20,6 +20,9 @@ from dmp.use_cases.changes import Change
 from dmp.use_cases.gate import ONCE_S, Visit
 from dmp.use_cases.ports import Records, Swap
 
+_SHAPING = frozenset(
+    {"_count", "_elements", "_include", "_revinclude", "_sort", "_summary", "_total"}
+)
 SEVERAL = "the criteria find more than one resource"
 
 
@@ -92,6 +95,8 @@ def _found(visit: Visit, state: State, kind: str, criteria: str, path: str) -> l
     pairs = parse_qsl(criteria, keep_blank_values=True)
     if not pairs:
         raise BadParameter("criteria are expected", path)
+    if shaping := [name for name, _ in pairs if name.partition(":")[0] in _SHAPING]:
+        raise BadParameter(f"{shaping[0]} shapes an answer and is no criterion", path)
     query = search.parse(kind, pairs)
     seen = [version for version in state.living() if visit.sees(version.item)]
     caller = visit.ask.caller
