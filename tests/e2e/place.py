@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 
 from infra.build import ROOT
-from infra.local.deployment import Deployment
+from infra.local.deployment import STACK, Deployment
 from infra.local.emulator import Emulator
 from infra.local.sandbox import emulator, parameters
 from infra.local.visitors import PartnerApp, Person, Sandbox, code_in, consent_for
@@ -154,6 +155,17 @@ class Place:
     def client(self, service: str) -> Any:
         """An operator's client of the emulated AWS."""
         return Deployment(self.emulator, parameters()).client(service)
+
+    def invoke(self, resource: str, event: dict[str, Any]) -> Any:
+        """What a deployed function answers to an event; its error fails the test."""
+        resources = self.client("cloudformation").describe_stack_resources(StackName=STACK)
+        names = {r["LogicalResourceId"]: r for r in resources["StackResources"]}
+        name = names[resource]["PhysicalResourceId"]
+        payload = json.dumps(event).encode()
+        answered = self.client("lambda").invoke(FunctionName=name, Payload=payload)
+        content = json.loads(answered["Payload"].read())
+        assert "FunctionError" not in answered, content
+        return content
 
     def keys_of(self, table: str) -> set[tuple[str, str]]:
         """Every key of a table (`RecordsTable`, `KeysTable`, `RegistryTable`)."""

@@ -65,6 +65,27 @@ def test_a_conditional_create_happens_once(day: Day) -> None:
     assert day.total() == 1
 
 
+def test_what_a_conditional_create_finds_is_journalled_as_disclosed(day: Day) -> None:
+    first = day.send("POST /fhir/Observation", day.result())
+    found = day.send("POST /fhir/Observation", day.result(), If_None_Exist=CRITERIA)
+    assert (found.status, found.json["id"]) == (200, first.json["id"])
+
+    url = f"GET /fhir/AuditEvent?patient={day.pid}&_count=1"
+    (newest,) = day.world.call(url, day.patient).json["entry"]
+
+    named = [e["what"].get("reference") for e in newest["resource"]["entity"] if "what" in e]
+    assert f"Observation/{first.json['id']}/_history/1" in named
+
+
+def test_a_key_gives_its_first_answer_even_where_criteria_find_it_now(day: Day) -> None:
+    headers = {"If_None_Exist": CRITERIA, "Idempotency_Key": "k"}
+
+    first, again = (day.send("POST /fhir/Observation", day.result(), **headers) for _ in range(2))
+
+    assert (first.status, again.status) == (201, 201)
+    assert again.body == first.body
+
+
 def test_a_conditional_create_is_free_again_once_the_resource_is_deleted(day: Day) -> None:
     first = day.send("POST /fhir/Observation", day.result(), If_None_Exist=CRITERIA)
     assert day.send(f"DELETE /fhir/Observation/{first.json['id']}").status == 204

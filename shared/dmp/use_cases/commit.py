@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dmp.domain.identifiers import commit_id
-from dmp.domain.journal import Action, disclosure
+from dmp.domain.journal import Action, Entry, disclosure
 from dmp.domain.refusals import (
     Forbidden,
     Invalid,
@@ -104,10 +104,12 @@ class Committer:
         made = _made(workshop, settled.changes, mapping, held)
         answer = work.render(made, at_ms)
         versions = [m.version for m in made if m.version is not None]
-        if not versions:
-            return answer
-        names, digest = disclosure((v.name for v in versions), commit, visit.standing.version)
+        # what a conditional create found leaves with the answer: it is told like what is read
+        told = [v.name for v in (*versions, *(m.change.found for m in made)) if v is not None]
+        names, digest = disclosure(told, commit, visit.standing.version)
         entry = replace(self._gate.entry(visit, "permit", visit.rule), what=names, disclosed=digest)
+        if not versions:
+            return self._unchanged(visit, work.request, entry, answer)
         access, notice = opening(visit, entry)
         write = Write(
             patient=visit.ask.patient,
@@ -122,6 +124,15 @@ class Committer:
             swaps=swaps_of(settled.guards, commit, at_ms),
         )
         self._records.commit(visit.door, write)
+        return answer
+
+    def _unchanged(self, visit: Visit, request: Request, entry: Entry, answer: Written) -> Written:
+        """Nothing to commit: journalled, and guarded, as a read is; or the key's first answer."""
+        if request.idempotency_key and (first := self._first_answer(visit, request)):
+            return first
+        self._gate.append(visit, entry)
+        if self._records.policy(visit.ask.patient) != visit.standing.version:
+            raise Raced(frozenset({"policy"}))
         return answer
 
     def _held(self, visit: Visit) -> Held:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from dmp.adapters.dynamodb.client import bind, dynamodb
-from dmp.adapters.dynamodb.conflicts import available
 from dmp.adapters.dynamodb.rates import Rates
+from dmp.adapters.dynamodb.registry import found
 from dmp.adapters.dynamodb.tables import IdentifierItem
 from dmp.adapters.macs import Macs
-from dmp.domain.refusals import Unavailable
 
 LOOKUPS_MAX = 60
 HOUR_S = 3600
@@ -25,14 +22,9 @@ class Identifiers:
 
     def patient(self, system: str, value: str) -> str | None:
         """The pseudonym, or None when the person has no record."""
-        try:
-            mac = self._macs.identifier(system, value)
-        except (ClientError, BotoCoreError):
-            raise Unavailable("kms") from None
-        found = available(
-            lambda: list(IdentifierItem.query(f"identifier#{mac}", consistent_read=True))
-        )
-        return found[0].patient if found else None
+        mac = self._macs.identifier(system, value)
+        item = found(IdentifierItem, f"identifier#{mac}")
+        return item.patient if item else None
 
     def spend(self, who: str, now: int) -> None:
         """One of the 60 look-ups an hour that each practitioner has; TooMany beyond."""
