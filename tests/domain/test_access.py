@@ -72,7 +72,14 @@ CASES = [
     Case("a permit naming me", (permit(ME),), YES),
     Case("a permit naming another", (permit(OTHER),), "policy-deny"),
     Case("a permit naming my organisation", (permit(MINE),), YES),
+    Case("a permit naming another organisation", (permit(THEIRS),), "policy-deny"),
     Case("a permit naming my role", (permit(PHYSICIANS),), YES),
+    Case("a permit naming another role", (permit(Actor("role", "nurse")),), "policy-deny"),
+    Case(
+        "a permit for a kind of actor that nobody knows",
+        (permit(Actor("everybody", AMRANI)),),  # type: ignore[arg-type]  # as a later version might
+        "policy-deny",
+    ),
     Case("a permit naming a team I am not in", (permit(TEAM),), "policy-deny"),
     Case("a permit for anyone", (permit(ANYONE),), YES),
     Case("a seal outweighs the narrowest permit", (SEAL, permit(ME, data=THIS)), "seal"),
@@ -328,3 +335,33 @@ def test_the_order_of_provisions_does_not_matter(
 def test_what_the_door_refuses_no_item_permits(standing: Standing, item: Item) -> None:
     if isinstance(may_enter(DOCTOR, standing), Refuse):
         assert isinstance(decide(DOCTOR, standing, item), Refuse)
+
+
+NAMED = [
+    ((SEAL, permit(ME)), Refuse("seal", "deny-1")),
+    ((deny(ME, at=2), permit(ME)), Refuse("block", "deny-2")),
+    ((deny(ME, data=THIS, at=3),), Refuse("consent-deny", "deny-3")),
+    ((permit(ME, at=4),), Permit("consent-permit", "permit-4")),
+    ((), Refuse("policy-deny")),
+]
+
+
+@pytest.mark.parametrize(("provisions", "expected"), NAMED)
+def test_a_decision_names_the_consent_that_it_rests_on(
+    provisions: tuple[Provision, ...], expected: Decision
+) -> None:
+    assert decided(*provisions) == expected
+
+
+ENTERED = [
+    ((deny(ME, at=2), permit(ME)), Refuse("block", "deny-2")),
+    ((permit(ME, data=THIS, at=3),), Permit("consent-permit", "permit-3")),
+    ((permit(ME, at=4),), Permit("consent-permit", "permit-4")),
+]
+
+
+@pytest.mark.parametrize(("provisions", "expected"), ENTERED)
+def test_the_door_names_the_consent_that_it_rests_on(
+    provisions: tuple[Provision, ...], expected: Decision
+) -> None:
+    assert may_enter(DOCTOR, Standing(1, "deny", provisions, OWNER)) == expected

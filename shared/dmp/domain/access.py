@@ -207,7 +207,7 @@ def _is(actor: Actor, asking: Asking) -> bool:
         return actor.value == asking.role
     if actor.kind == "care-team":
         return actor.value in asking.care_teams
-    return True
+    return actor.kind == "anyone"  # a kind that is not known is nobody
 
 
 def _narrowest(
