@@ -35,7 +35,6 @@ standings = st.builds(
     policy=st.sampled_from(["deny", "basic-normal", "all-normal", "break-glass-only"]),
     provisions=st.lists(provisions, max_size=3).map(tuple),
     owner=texts,
-    extra=st.dictionaries(texts, texts, max_size=2),
 )
 
 

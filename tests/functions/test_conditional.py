@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -75,6 +76,21 @@ def test_what_a_conditional_create_finds_is_journalled_as_disclosed(day: Day) ->
 
     named = [e["what"].get("reference") for e in newest["resource"]["entity"] if "what" in e]
     assert f"Observation/{first.json['id']}/_history/1" in named
+
+
+def test_what_was_found_is_withheld_once_when_the_policy_moves_meanwhile(day: Day) -> None:
+    first = day.send("POST /fhir/Observation", day.result())
+    records = day.world.app("record_writes", "RecordWrites").records
+    version = records.policy(day.pid)
+
+    with mock.patch.object(records, "policy", side_effect=[version + 1, version]):
+        found = day.send("POST /fhir/Observation", day.result(), If_None_Exist=CRITERIA)
+
+    assert (found.status, found.json["id"]) == (200, first.json["id"])
+    url = f"GET /fhir/AuditEvent?patient={day.pid}&_count=3"
+    entries = day.world.call(url, day.patient).json["entry"]
+    rules = [e["resource"]["extension"][0]["valueCode"] for e in entries]
+    assert rules == ["consent-permit", "policy-moved", "consent-permit"]
 
 
 def test_a_key_gives_its_first_answer_even_where_criteria_find_it_now(day: Day) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import struct
 import threading
 import time
@@ -189,8 +188,3 @@ def _context(patient: str, purpose: str) -> dict[str, str]:
 def _derived(root: bytes, use: str) -> bytes:
     """RFC 5869; the root key itself encrypts nothing."""
     return HKDF(SHA256(), 32, None, f"dmp/{use}/v1".encode()).derive(root)
-
-
-def random_salt() -> str:
-    """128 random bits in hex, for a journal leaf."""
-    return os.urandom(16).hex()

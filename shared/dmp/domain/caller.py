@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from dmp.domain.refusals import ScopeMissing, Unauthenticated
@@ -39,7 +39,6 @@ class Caller:
     practitioner_id: str | None = None
     organization_id: str | None = None
     prefix: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     def registry_keys(self) -> list[str]:
         """Keys of the registry rows that must be active at every request."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 Effect = Literal["permit", "deny"]
@@ -76,7 +76,6 @@ class Standing:
     policy: Policy
     provisions: tuple[Provision, ...] = ()
     owner: str = ""
-    extra: dict[str, str] = field(default_factory=dict)
 
     def with_consent(self, consent: str, provisions: Iterable[Provision]) -> Standing:
         """The next version, in which `consent` stands for exactly these provisions (or none)."""

@@ -23,7 +23,6 @@ _ENTRY = re.compile(r"[0-9a-v]{20}\.[0-9a-v]{16}\Z")
 _SERVER = re.compile(r"([0-9a-v]{20})\.([0-9a-v]{16})\.([0-9a-v]{4})\Z")
 _CLIENT = re.compile(r"([0-9a-v]{20})\.([a-z][a-z0-9]{0,5})-([A-Za-z0-9\-.]{1,36})\Z")
 _INPE = re.compile(r"[0-9]{9}\Z")
-MILLIS_BITS = 45
 RANDOM_BITS = 35
 
 

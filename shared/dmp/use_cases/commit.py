@@ -130,8 +130,7 @@ class Committer:
         """Nothing to commit: journalled, and guarded, as a read is; or the key's first answer."""
         if request.idempotency_key and (first := self._first_answer(visit, request)):
             return first
-        self._gate.append(visit, entry)
-        if self._records.policy(visit.ask.patient) != visit.standing.version:
+        if not self._gate.releases(visit, entry):
             raise Raced(frozenset({"policy"}))
         return answer
 

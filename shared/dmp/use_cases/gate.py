@@ -122,14 +122,22 @@ class Gate:
             outcome: Outcome = "refuse" if refused else "permit"
             entry = self.entry(visit, outcome, "not-found" if refused else visit.rule)
             entry = replace(entry, what=names, disclosed=digest)
-            self.append(visit, entry)
-            if self._records.policy(ask.patient) == visit.standing.version:
+            if self.releases(visit, entry):
                 if isinstance(reading.answer, Refusal):
                     raise reading.answer
                 return reading.answer
-            withheld = self.entry(visit, "withheld", "policy-moved")
-            self._records.journal(visit.door, withheld)
         raise Unavailable("the policy kept moving")
+
+    def releases(self, visit: Visit, entry: Entry) -> bool:
+        """Make the entry durable; then whether the policy still stands and the payload may leave.
+
+        If it moved, the journal tells that what the entry names was withheld.
+        """
+        self.append(visit, entry)
+        if self._records.policy(visit.ask.patient) == visit.standing.version:
+            return True
+        self._records.journal(visit.door, self.entry(visit, "withheld", "policy-moved"))
+        return False
 
     def note(self, ask: Ask, door: Door, rule: str, now_ms: int) -> None:
         """Journal what needs no permit of the patient's: it discloses nothing of the record."""
