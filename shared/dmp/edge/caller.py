@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from dmp.domain.caller import Caller
+
+_MEMBERS = frozenset(field.name for field in fields(Caller))
 
 
 def context_of(caller: Caller) -> dict[str, str]:
@@ -20,5 +22,6 @@ def caller_of(context: Mapping[str, object] | None) -> Caller | None:
     if not isinstance(text, str):
         return None
     members = json.loads(text)
-    members["scopes"] = tuple(members["scopes"])
-    return Caller(**members)
+    # an answer of the authorizer is kept for 300 s: one of another version may have more members
+    known = {name: value for name, value in members.items() if name in _MEMBERS}
+    return Caller(**{**known, "scopes": tuple(members["scopes"])})
