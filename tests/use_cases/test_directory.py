@@ -92,6 +92,9 @@ def test_good_rows_become_entries_with_the_names_of_each_other() -> None:
         ({"clients": {"organizations": ["x"]}}, "clients[0].organizations"),
         ({"clients": {"jwks": json.dumps({"keys": []})}}, "clients[0]"),
         ({"clients": {"jwks": 7}}, "clients[0].jwks"),
+        ({"clients": {"jwks": None}}, "clients[0].jwks"),
+        ({"clients": {"jwks_uri": "https://ehr.example.ma/jwks.json"}}, "clients[0].jwks"),
+        ({"clients": {"jwks": None, "jwks_uri": "http://ehr.example.ma/"}}, "clients[0].jwks_uri"),
     ],
     ids=str,
 )
@@ -100,6 +103,14 @@ def test_a_fault_is_named_by_its_place(changes: dict[str, Any], place: str) -> N
         entries_of(rows(**changes), usable)
 
     assert place in [issue.expression for issue in refused.value.issues]
+
+
+def test_keys_may_be_registered_by_their_url() -> None:
+    url = "https://ehr.example.ma/jwks.json"
+    entries = entries_of(rows(clients={"jwks": None, "jwks_uri": url}), usable)
+
+    (client,) = (entry for entry in entries if isinstance(entry, Client))
+    assert (client.jwks, client.jwks_uri) == ("", url)
 
 
 def test_every_fault_is_named_at_once() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from dmp.domain.identifiers import INPE, is_inpe
 from dmp.domain.refusals import OAuthError
 
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACT_REASON_OID = "urn:oid:2.16.840.1.113883.5.8"
+KEY_URL_MAX = 512
+# No user, query or fragment, no international name: one URL has one spelling.
+_URL_CHARACTERS = re.compile(r"https://[a-z0-9.\-]+(:[0-9]+)?(/[A-Za-z0-9._~\-/%]*)?")
 # PATRQT is missing on purpose: a patient's request never comes from an app.
 PURPOSES = frozenset(
     {"TREAT", "COC", "ETREAT", "BTG", "HOPERAT", "HPAYMT", "HRESCH", "PUBHLTH", "PATADMIN"}
@@ -18,7 +23,10 @@ PURPOSES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered app. `jwks` is its public key set as JSON text, `prefix` that of its own ids."""
+    """A registered app. `prefix` is that of its own ids.
+
+    Its public keys are registered by value (`jwks`, JSON text) or by their URL (`jwks_uri`).
+    """
 
     id: str
     name: str
@@ -27,6 +35,7 @@ class Client:
     prefix: str
     jwks: str
     scopes: str
+    jwks_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,20 @@ class Role:
     def holds(self, day: str) -> bool:
         """Whether the role is active on the day (YYYY-MM-DD)."""
         return self.active and self.starts <= day and (self.ends is None or day <= self.ends)
+
+
+def is_key_url(value: object) -> bool:
+    """Whether keys may be registered by this URL: https, a plain host, nothing after the path."""
+    if not isinstance(value, str) or not 0 < len(value) <= KEY_URL_MAX:
+        return False
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    origin = host if port is None else f"{host}:{port}"
+    plain = _URL_CHARACTERS.fullmatch(value) is not None and value == parts.geturl()
+    return plain and parts.scheme == "https" and parts.netloc == origin and "." in host
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from dmp.domain import scopes
-from dmp.domain.directory import Client, Organization, Practitioner, Role
+from dmp.domain.directory import Client, Organization, Practitioner, Role, is_key_url
 from dmp.domain.identifiers import is_inpe
 from dmp.domain.refusals import Invalid, Issue
 
@@ -81,7 +81,8 @@ def _client(row: Row) -> Client:
         active=row.get("active", True),
         organizations=tuple(row["organizations"]),
         prefix=row["prefix"],
-        jwks=row["jwks"],
+        jwks=row.get("jwks", ""),
+        jwks_uri=row.get("jwks_uri", ""),
         scopes=row["scopes"],
     )
 
@@ -117,11 +118,20 @@ def _client_faults(path: str, row: Row, usable_keys: Callable[[str], int]) -> It
         "prefix": _matches(_PREFIX),
         "organizations": lambda value: isinstance(value, list) and all(map(_is_inpe, value)),
         "scopes": _are_scopes,
-        "jwks": lambda value: isinstance(value, str),
     }
-    faults = list(_check(path, row, tests))
-    yield from faults
-    if not faults and not usable_keys(row["jwks"]):
+    yield from _check(path, row, tests)
+    yield from _key_faults(path, row, usable_keys)
+
+
+def _key_faults(path: str, row: Row, usable_keys: Callable[[str], int]) -> Iterator[Issue]:
+    """Keys are registered by value or by URL, never by both: which one holds must be plain."""
+    if ("jwks" in row) == ("jwks_uri" in row):
+        yield Issue("one of jwks and jwks_uri", f"{path}.jwks")
+    elif "jwks_uri" in row:
+        yield from _check(path, row, {"jwks_uri": is_key_url})
+    elif not isinstance(row["jwks"], str):
+        yield Issue("missing or of another form", f"{path}.jwks")
+    elif not usable_keys(row["jwks"]):
         yield Issue("no key that can verify an assertion (ES384, or RS384 of 2048 bits)", path)
 
 

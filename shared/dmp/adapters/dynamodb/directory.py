@@ -51,8 +51,9 @@ class Registry:
             active=item.active,
             organizations=tuple(item.organizations),
             prefix=item.prefix,
-            jwks=item.jwks,
+            jwks=item.jwks or "",
             scopes=item.scopes,
+            jwks_uri=item.jwks_uri or "",
         )
 
     def role(self, practitioner: str, organization: str) -> Role | None:
@@ -132,8 +133,9 @@ def _client(entry: Client) -> Model:
         name=entry.name,
         organizations=list(entry.organizations),
         prefix=entry.prefix,
-        jwks=entry.jwks,
+        jwks=entry.jwks or None,
         scopes=entry.scopes,
+        jwks_uri=entry.jwks_uri or None,
     )
 
 

@@ -29,7 +29,7 @@ class _Table:
 
 
 class ClientItem(Model):
-    """client#<client_id>: a registered app; `jwks` is its public key set as JSON."""
+    """client#<client_id>: a registered app; its public key set as JSON, or where it is fetched."""
 
     class Meta(_Table):
         """The registry."""
@@ -39,8 +39,9 @@ class ClientItem(Model):
     name = UnicodeAttribute()
     organizations: ListAttribute[str] = ListAttribute()
     prefix = UnicodeAttribute()
-    jwks = UnicodeAttribute()
+    jwks = UnicodeAttribute(null=True)
     scopes = UnicodeAttribute()
+    jwks_uri = UnicodeAttribute(null=True)
 
 
 class PractitionerItem(Model):
