@@ -44,6 +44,11 @@ def boom(_: Request) -> Answer:
     raise RuntimeError(CANARY)
 
 
+@api.route("/page", ["GET"])
+def page(_: Request) -> Answer:
+    return Answer(200, b"<p>", {}, "text/html; charset=utf-8")
+
+
 @api.route("/fhir/boom", ["GET"])
 def fhir_boom(_: Request) -> Answer:
     raise RuntimeError(CANARY)
@@ -208,3 +213,18 @@ def test_no_value_of_a_record_is_logged(
     assert "Requests" in metrics
     assert CANARY not in logged.getvalue() + metrics
     assert made.id not in logged.getvalue() + metrics
+
+
+@pytest.mark.parametrize("route", ["/fhir/{type}", "/fhir/boom", "/oauth2/boom", "/busy"])
+def test_programs_in_pages_of_any_origin_read_answers_without_credentials(route: str) -> None:
+    headers = sent(route=route)["headers"]
+
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert {"ETag", "Location", "Content-Location", "Last-Modified"} <= set(
+        headers["Access-Control-Expose-Headers"].split(",")
+    )
+    assert "Access-Control-Allow-Credentials" not in headers
+
+
+def test_a_page_for_people_is_read_by_no_other_page() -> None:
+    assert "Access-Control-Allow-Origin" not in sent(route="/page")["headers"]

@@ -266,7 +266,17 @@ def test_the_gateways_own_answers_are_operation_outcomes() -> None:
         assert issue["details"]["coding"][0]["code"]
         assert "$context.requestId" in issue["diagnostics"]
         assert headers["Content-Type"] == "'application/fhir+json'"
+        assert headers["Access-Control-Allow-Origin"] == "'*'"
         assert (codes[name] == "401") == ("WWW-Authenticate" in headers)
+
+
+def test_pages_of_any_origin_may_ask_and_are_given_no_credentials() -> None:
+    properties = RESOURCES["Api"]["Properties"]
+
+    assert properties["Auth"]["AddDefaultAuthorizerToCorsPreflight"] is False
+    assert properties["Cors"]["AllowOrigin"] == "'*'"
+    assert "Authorization" in properties["Cors"]["AllowHeaders"]
+    assert "AllowCredentials" not in properties["Cors"]
 
 
 def test_functions_run_where_the_layers_are_built_for() -> None:

@@ -35,6 +35,7 @@ from dmp.fhir import outcome
 FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+HTML = "text/html"
 FHIR_BODIES = (FHIR_JSON, JSON)
 ANYTHING = ("*/*",)
 FORM_BYTES_MAX = 16 * 1024
@@ -42,6 +43,13 @@ FORM_BYTES_MAX = 16 * 1024
 # _totalMethod, and every total here is exact.
 _WITHOUT_EFFECT = frozenset({"_format", "_pretty", "_totalMethod"})
 BODY_BYTES_MAX = 4 * 1024 * 1024
+# A page of any origin may ask with the token it holds; what people see is no other page's business.
+_OPEN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "ETag,Location,Content-Location,Last-Modified,Retry-After,WWW-Authenticate,X-Request-Id"
+    ),
+}
 _UNKNOWN = "an internal error occurred; the request id tells the operator which"
 
 
@@ -148,6 +156,7 @@ class Api:
             "Content-Type": answered.media_type,
             "Cache-Control": "no-store",
             "X-Request-Id": request_id,
+            **({} if answered.media_type.startswith(HTML) else _OPEN),
             **answered.headers,
         }
         if not answered.body:

@@ -113,7 +113,7 @@ def _security(base_url: str) -> Json:
     told = "; ".join(f"{scope}: {meaning}" for scope, meaning in _TOKENS_TOLD.items())
     uris = {"token": "token", "introspect": "introspect", "revoke": "revoke"}
     return {
-        "cors": False,
+        "cors": True,
         "service": [{"coding": [{"system": _SECURITY_SERVICES, "code": "SMART-on-FHIR"}]}],
         "description": (
             f"Bearer tokens of at most {access_token.SECONDS_MAX} s. Apps: SMART Backend Services"
