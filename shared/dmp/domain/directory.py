@@ -25,7 +25,8 @@ PURPOSES = frozenset(
 class Client:
     """A registered app. `prefix` is that of its own ids.
 
-    Its public keys are registered by value (`jwks`, JSON text) or by their URL (`jwks_uri`).
+    Its public keys are registered by value (`jwks`, JSON text) or by their URL (`jwks_uri`); a
+    public app has neither. `redirect_uris` are where people may be sent back to it.
     """
 
     id: str
@@ -36,6 +37,12 @@ class Client:
     jwks: str
     scopes: str
     jwks_uri: str = ""
+    redirect_uris: tuple[str, ...] = ()
+
+    @property
+    def public(self) -> bool:
+        """Whether it has no keys, and so cannot prove that it is itself."""
+        return not (self.jwks or self.jwks_uri)
 
 
 @dataclass(frozen=True, slots=True)

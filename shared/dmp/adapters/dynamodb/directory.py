@@ -54,6 +54,7 @@ class Registry:
             jwks=item.jwks or "",
             scopes=item.scopes,
             jwks_uri=item.jwks_uri or "",
+            redirect_uris=tuple(item.redirect_uris or ()),
         )
 
     def role(self, practitioner: str, organization: str) -> Role | None:
@@ -136,6 +137,7 @@ def _client(entry: Client) -> Model:
         jwks=entry.jwks or None,
         scopes=entry.scopes,
         jwks_uri=entry.jwks_uri or None,
+        redirect_uris=list(entry.redirect_uris),
     )
 
 

@@ -42,6 +42,7 @@ class ClientItem(Model):
     jwks = UnicodeAttribute(null=True)
     scopes = UnicodeAttribute()
     jwks_uri = UnicodeAttribute(null=True)
+    redirect_uris: ListAttribute[str] = ListAttribute(null=True)
 
 
 class PractitionerItem(Model):
