@@ -149,6 +149,7 @@ def test_a_refused_method_is_405() -> None:
     answered = sent("PATCH", "/fhir/{type}/{id}", body="x", Content_Type="text/anything")
 
     assert answered["statusCode"] == 405
+    assert answered["headers"]["Allow"] == "DELETE, GET, PATCH, POST, PUT"
     issue = json.loads(answered["body"])["issue"][0]
     assert (issue["details"]["coding"][0]["code"], issue["details"]["text"]) == (
         "method-not-allowed", "not this way",
@@ -181,23 +182,25 @@ def test_an_unknown_error_says_nothing_of_itself(
 
 
 @pytest.mark.parametrize(
-    ("request_", "status"),
+    ("request_", "allowed"),
     [
-        ("PUT /fhir/AuditEvent/{id}.0123456789abcdef", 405),
-        ("POST /fhir/AuditEvent", 405),
-        ("DELETE /fhir/AuditEvent/{id}.0123456789abcdef", 405),
-        ("PATCH /fhir/Consent/{id}.x-1", 405),
-        ("DELETE /fhir/Consent", 405),
+        ("PUT /fhir/AuditEvent/{id}.0123456789abcdef", "GET"),
+        ("POST /fhir/AuditEvent", "GET"),
+        ("DELETE /fhir/AuditEvent/{id}.0123456789abcdef", "GET"),
+        ("GET /fhir/AuditEvent/{id}.0123456789abcdef/_history", ""),
+        ("PATCH /fhir/Consent/{id}.x-1", "DELETE, GET, POST, PUT"),
+        ("DELETE /fhir/Consent", "GET, POST"),
+        ("POST /fhir/Observation/$nothing", "DELETE, GET, PATCH, POST, PUT"),
     ],
 )
-def test_what_is_not_done_is_refused_by_name(world: World, request_: str, status: int) -> None:
+def test_what_is_not_done_is_refused_by_name(world: World, request_: str, allowed: str) -> None:
     made = Clinic(world, granted=False)
     method = request_.partition(" ")[0]
-    body = None if method == "DELETE" else {"resourceType": "AuditEvent"}
+    body = None if method in ("DELETE", "GET") else {"resourceType": "AuditEvent"}
 
     reply = world.call(request_.replace("{id}", made.id), made.patient, body)
 
-    assert reply.status == status
+    assert (reply.status, reply.headers["Allow"]) == (405, allowed)
     assert reply.json["resourceType"] == "OperationOutcome"
 
 

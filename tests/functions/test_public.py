@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from dmp.fhir import capability, openapi
+from dmp.fhir import capability
 from dmp.fhir.advice import examine
 from dmp.fhir.published import published
+from dmp.fhir.routes import BEHIND_TOKEN, PUBLIC, Route
 from dmp.fhir.validator import validate
 from infra.template import ROOT, load, of_type
 from tests import oauth
@@ -110,8 +111,10 @@ def refusing(made: Stack) -> set[tuple[str, str]]:
 def test_openapi_has_every_route_that_is_served_and_no_other(app: Any, deployed: Stack) -> None:
     told, _ = ask(app, "openapi")
     listed = {(m, p) for p, item in told["paths"].items() for m in item if m != "parameters"}
+    every: list[Route] = [*PUBLIC, *BEHIND_TOKEN]
 
-    assert listed == routes() - refusing(deployed)
+    assert listed == {(route.method, route.path) for route in every}
+    assert {(r.method, r.template) for r in every} == routes() - refusing(deployed)
     ids = [o["operationId"] for item in told["paths"].values() for m, o in item.items()
            if m != "parameters"]  # fmt: skip
     assert len(ids) == len(set(ids))
@@ -125,8 +128,8 @@ def test_openapi_says_where_a_token_is_needed() -> None:
         if event["Type"] == "Api" and event["Properties"].get("Auth") != {"Authorizer": "NONE"}
     }
 
-    assert {r[:2] for r in openapi.BEHIND_TOKEN} <= secured
-    assert not {r[:2] for r in openapi.PUBLIC} & secured
+    assert {(r.method, r.template) for r in BEHIND_TOKEN} <= secured
+    assert not {(r.method, r.template) for r in PUBLIC} & secured
 
 
 def test_the_version_is_the_projects() -> None:

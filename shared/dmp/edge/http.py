@@ -30,7 +30,7 @@ from dmp.domain.refusals import (
 )
 from dmp.edge.caller import caller_of
 from dmp.edge.logs import count, log_unknown, logger, metrics
-from dmp.fhir import outcome
+from dmp.fhir import outcome, routes
 
 FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
@@ -179,6 +179,8 @@ def refused(refusal: Refusal, path: str, request_id: str) -> Answer:
         body, media_type = outcome.problem_of(refusal, request_id), "application/problem+json"
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="dmp"'
+    if status == 405:
+        headers["Allow"] = routes.allowed(path)
     return Answer(status, body, headers, media_type)
 
 

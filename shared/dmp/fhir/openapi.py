@@ -1,78 +1,37 @@
-"""The OpenAPI 3.1 document: every route that is served, for generators of clients."""
+"""The OpenAPI 3.1 document: every route that is served, for generators of clients.
+
+Made from the routes (dmp.fhir.routes) and the search-parameter tables; what comes often is a
+component that is referred to.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from dmp.fhir import capability
-from dmp.fhir.published import PARAMETERS
+from dmp.fhir.openapi_parameters import components, named
+from dmp.fhir.openapi_schemas import schemas
+from dmp.fhir.routes import BEHIND_TOKEN, FHIR, FORM, JSON, PATCH, PUBLIC, Route
 
 Json = dict[str, Any]
-_FHIR = ("application/fhir+json",)
-_PATCH = ("application/json-patch+json", "application/fhir+json")
-_JSON = ("application/json",)
-_FORM = ("application/x-www-form-urlencoded",)
-_PEM = ("application/x-pem-file",)
-_PROBLEM = ("application/problem+json",)
-_ID = "/fhir/{type}/{id}"
-
-# (method, path, summary, media types of the body, of the answer, status of success)
-_Route = tuple[str, str, str, tuple[str, ...], tuple[str, ...], int]
-PUBLIC: tuple[_Route, ...] = (
-    ("get", "/fhir/metadata", "CapabilityStatement", (), _FHIR, 200),
-    ("get", "/fhir/.well-known/smart-configuration", "SMART configuration", (), _JSON, 200),
-    ("get", "/openapi.json", "This document", (), _JSON, 200),
-    ("get", "/fhir/StructureDefinition", "Our profiles", (), _FHIR, 200),
-    ("post", "/fhir/StructureDefinition/_search", "Our profiles by form", _FORM, _FHIR, 200),
-    ("get", "/fhir/StructureDefinition/{id}", "One profile", (), _FHIR, 200),
-    ("get", "/fhir/ValueSet", "Our value sets", (), _FHIR, 200),
-    ("post", "/fhir/ValueSet/_search", "Our value sets by form", _FORM, _FHIR, 200),
-    ("get", "/fhir/ValueSet/{id}", "One value set", (), _FHIR, 200),
-    ("post", "/oauth2/token", "Access token", _FORM, _JSON, 200),
-    ("post", "/oauth2/otp", "Send a one-time code", _JSON, _JSON, 202),
-    ("post", "/oauth2/introspect", "RFC 7662", _FORM, _JSON, 200),
-    ("post", "/oauth2/revoke", "RFC 7009", _FORM, (), 200),
-    ("get", "/oauth2/jwks.json", "Keys of access tokens", (), _JSON, 200),
-    ("post", "/activations", "Ask for a record", _JSON, _JSON, 202),
-    ("get", "/activations/{id}", "How far it is", (), _JSON, 200),
-    ("post", "/activations/{id}/confirmation", "Give the code", _JSON, _JSON, 202),
-)
-BEHIND_TOKEN: tuple[_Route, ...] = (
-    ("post", "/fhir", "Transaction or batch", _FHIR, _FHIR, 200),
-    ("get", "/fhir/{type}", "Search", (), _FHIR, 200),
-    ("post", "/fhir/{type}", "Create", _FHIR, _FHIR, 201),
-    ("put", "/fhir/{type}", "Update what the criteria find", _FHIR, _FHIR, 200),
-    ("patch", "/fhir/{type}", "Patch what the criteria find", _PATCH, _FHIR, 200),
-    ("delete", "/fhir/{type}", "Delete what the criteria find", (), (), 204),
-    ("post", "/fhir/{type}/_search", "Search by form", _FORM, _FHIR, 200),
-    ("get", _ID, "Read", (), _FHIR, 200),
-    ("put", _ID, "Update, or create under an own id", _FHIR, _FHIR, 200),
-    ("patch", _ID, "JSON Patch or FHIRPath Patch", _PATCH, _FHIR, 200),
-    ("delete", _ID, "Delete", (), (), 204),
-    ("post", _ID, "$validate, in place of an id", _FHIR, _FHIR, 200),
-    ("get", f"{_ID}/_history", "Instance history", (), _FHIR, 200),
-    ("get", f"{_ID}/_history/{{vid}}", "Read one version", (), _FHIR, 200),
-    ("get", f"{_ID}/{{operation}}", "Patient/$everything", (), _FHIR, 200),
-    ("post", f"{_ID}/{{operation}}", "Patient/$everything by form", _FORM, _FHIR, 200),
-    ("get", "/fhir/Consent", "Search consents", (), _FHIR, 200),
-    ("post", "/fhir/Consent", "Grant", _FHIR, _FHIR, 201),
-    ("post", "/fhir/Consent/_search", "Search consents by form", _FORM, _FHIR, 200),
-    ("get", "/fhir/Consent/{id}", "Read a consent", (), _FHIR, 200),
-    ("put", "/fhir/Consent/{id}", "Change or revoke", _FHIR, _FHIR, 200),
-    ("post", "/fhir/Consent/{id}", "$validate, in place of an id", _FHIR, _FHIR, 200),
-    ("delete", "/fhir/Consent/{id}", "Revoke", (), (), 204),
-    ("get", "/fhir/Consent/{id}/_history", "Versions of a consent", (), _FHIR, 200),
-    ("get", "/fhir/Consent/{id}/_history/{vid}", "One version of a consent", (), _FHIR, 200),
-    ("get", "/fhir/AuditEvent", "The patient's journal", (), _FHIR, 200),
-    ("post", "/fhir/AuditEvent/_search", "The journal by form", _FORM, _FHIR, 200),
-    ("get", "/fhir/AuditEvent/{id}", "One entry", (), _FHIR, 200),
-    ("get", "/journal/entry/{id}", "One entry's exact bytes", (), _JSON, 200),
-    ("get", "/journal/key", "Key of the journal's checkpoints", (), _PEM, 200),
-    ("get", "/preferences", "How the patient is told", (), _JSON, 200),
-    ("put", "/preferences", "Change it", _JSON, _JSON, 200),
-    ("post", "/preferences/contact", "Ask for another address", _JSON, _JSON, 202),
-    ("post", "/preferences/contact/confirmation", "Confirm it by its code", _JSON, _JSON, 200),
-)
+_PROBLEM = "application/problem+json"
+_FORMS = {
+    "Fhir": (FHIR[0], "OperationOutcome"),
+    "OAuth": (JSON[0], "OAuthError"),
+    "Problem": (_PROBLEM, "Problem"),
+}
+_TOLD = {
+    "Refused": ("Refused", None),
+    "Unauthenticated": ("No valid token", "WWW-Authenticate"),
+    "NotAllowed": ("Not this method, or not that operation", "Allow"),
+    "Busy": ("Too many, or busy: send it again", "Retry-After"),
+    "Failed": ("Failed", None),
+}
+_WAYS = {"401": "Unauthenticated", "405": "NotAllowed", "429": "Busy", "503": "Busy",
+         "5XX": "Failed"}  # fmt: skip
+_WRITING = frozenset({405, 409, 410, 412, 422})
 
 
 def document(base_url: str) -> Json:
@@ -80,11 +39,10 @@ def document(base_url: str) -> Json:
     paths: Json = {}
     for secured, routes in ((False, PUBLIC), (True, BEHIND_TOKEN)):
         for route in routes:
-            method, path = route[:2]
-            paths.setdefault(path, {})[method] = _operation(route, secured=secured)
+            paths.setdefault(route.path, {})[route.method] = _operation(route, secured=secured)
     for path, item in paths.items():
-        if names := [part[1:-1] for part in path.split("/") if part.startswith("{")]:
-            item["parameters"] = [_parameter(name) for name in names]
+        if names := re.findall(r"{(\w+)}", path):
+            item["parameters"] = [_parameter(f"path-{name}") for name in names]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -95,49 +53,94 @@ def document(base_url: str) -> Json:
         "servers": [{"url": base_url}],
         "paths": paths,
         "components": {
+            "parameters": dict(components()),
+            "responses": {
+                f"{family}{way}": _refusal(family, way) for family in _FORMS for way in _TOLD
+            },
+            "schemas": schemas(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            }
+            },
         },
     }
 
 
-def _operation(route: _Route, *, secured: bool) -> Json:
-    method, path, summary, reads, answers, status = route
-    failure = _FHIR if path.startswith("/fhir") else _PROBLEM
-    if path.startswith("/oauth2"):
-        failure = _JSON
+def family_of(path: str) -> str:
+    """Which form the path's refusals have."""
+    if path.startswith("/fhir"):
+        return "Fhir"
+    return "OAuth" if path.startswith("/oauth2") else "Problem"
+
+
+def _operation(route: Route, *, secured: bool) -> Json:
+    done: Json = {"description": "Done", **_content(route.answers, route.answer)}
     told: Json = {
-        "operationId": _operation_id(method, path),
-        "summary": summary,
-        "responses": {
-            str(status): {"description": "Done", **_content(answers)},
-            "default": {"description": "Refused or failed", **_content(failure)},
-        },
+        "operationId": _operation_id(route.method, route.path),
+        "summary": route.summary,
+        "responses": {str(route.status): done, **dict(_others(route, done, secured=secured))},
     }
-    if reads:
-        told["requestBody"] = {"required": True, **_content(reads)}
+    parameters = [*named(route.query), *(f"header-{name}" for name in route.headers)]
+    if parameters:
+        told["parameters"] = [_parameter(name) for name in parameters]
+    if route.reads:
+        told["requestBody"] = {"required": True, **_content(route.reads, route.body)}
     if secured:
         told["security"] = [{"bearer": []}]
     return told
 
 
-def _content(media_types: tuple[str, ...]) -> Json:
-    content = {name: {"schema": {"type": "object"}} for name in media_types}
+def _others(route: Route, done: Json, *, secured: bool) -> Iterator[tuple[str, Json]]:
+    """Every status but that of success."""
+    family = family_of(route.path)
+    statuses = {400, 406, 429, *route.also}
+    if secured or family == "OAuth":
+        statuses |= {401}
+    if secured:
+        statuses |= {403, 404}
+    if "{" in route.path:
+        statuses |= {404}
+    if route.reads:
+        statuses |= {413, 415}
+    if route.reads and route.reads != FORM:
+        statuses |= {422}
+    if family == "Fhir" and secured and (route.method != "get" and route.reads != FORM):
+        statuses |= _WRITING
+    for status in sorted(statuses):
+        if status < 400:
+            yield str(status), done if status < 300 else {"description": "Not modified"}
+        else:
+            way = _WAYS.get(str(status), "Refused")
+            yield str(status), {"$ref": f"#/components/responses/{family}{way}"}
+    for code in ("503", "5XX"):
+        yield code, {"$ref": f"#/components/responses/{family}{_WAYS[code]}"}
+
+
+def _refusal(family: str, way: str) -> Json:
+    media_type, schema = _FORMS[family]
+    told, header = _TOLD[way]
+    made: Json = {"description": told, **_content((media_type,), schema)}
+    if header:
+        made["headers"] = {header: {"schema": {"type": "string"}}}
+    return made
+
+
+def _content(media_types: tuple[str, ...], schema: str) -> Json:
+    content = {name: {"schema": _schema(name, schema)} for name in media_types}
     return {"content": content} if content else {}
 
 
+def _schema(media_type: str, name: str) -> Json:
+    if name == "Patch":
+        name = "JsonPatch" if media_type == PATCH[0] else "Parameters"
+    if name:
+        return {"$ref": f"#/components/schemas/{name}"}
+    return {"type": "object" if "json" in media_type else "string"}
+
+
 def _operation_id(method: str, path: str) -> str:
-    words = [part.strip("{}._").replace(".", "-") for part in path.split("/") if part]
+    words = [part.strip("{}._$").replace(".", "-") for part in path.split("/") if part]
     return "_".join([method, *words]).replace("-", "_")
 
 
 def _parameter(name: str) -> Json:
-    schema: Json = {"type": "string"}
-    if name == "type":
-        schema["enum"] = [
-            t for t in capability.served_types() if t not in ("AuditEvent", "Consent", *PARAMETERS)
-        ]
-    if name == "operation":
-        schema["enum"] = ["$everything"]
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+    return {"$ref": f"#/components/parameters/{name}"}

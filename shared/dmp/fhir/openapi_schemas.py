@@ -1,0 +1,141 @@
+"""The bodies of the OpenAPI document. FHIR's own forms are told by their type alone.
+
+A resource's elements are published by HL7 as StructureDefinitions; copying them here would make
+the document ten times as long and no truer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dmp.domain.consent import POLICIES
+from dmp.domain.contact import CHANNELS, LANGUAGES
+from dmp.domain.identifiers import NATIONAL
+
+Json = dict[str, Any]
+_TEXT: Json = {"type": "string"}
+_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 100}
+_CODE: Json = {"type": "string", "description": "Six digits"}
+_IDENTIFIER: Json = {"$ref": "#/components/schemas/Identifier"}
+
+
+def _object(needed: Json, more: Json | None = None, *, closed: bool = False) -> Json:
+    made: Json = {"type": "object", "properties": {**needed, **(more or {})}}
+    if needed:
+        made["required"] = list(needed)
+    return {**made, "additionalProperties": False} if closed else made
+
+
+def _choice(values: tuple[str, ...]) -> Json:
+    return {"type": "string", "enum": list(values)}
+
+
+def _resource(kind: str, needed: Json) -> Json:
+    return _object({"resourceType": {"const": kind}, **needed})
+
+
+def schemas() -> Json:
+    """By name, as routes refer to them."""
+    return {**_fhir(), **_oauth(), **_activation(), **_preferences()}
+
+
+def _fhir() -> Json:
+    issue = _object(
+        {"severity": _TEXT, "code": _TEXT},
+        {"details": {"type": "object"}, "diagnostics": _TEXT,
+         "expression": {"type": "array", "items": _TEXT}},
+    )  # fmt: skip
+    operation = _object(
+        {"op": _choice(("add", "remove", "replace", "move", "copy", "test")), "path": _TEXT},
+        {"value": {}, "from": _TEXT},
+    )
+    kinds = _choice(("transaction", "batch", "searchset", "history", "transaction-response",
+                     "batch-response"))  # fmt: skip
+    return {
+        "Texts": {"type": "array", "items": _TEXT},
+        "Resource": _object({"resourceType": _TEXT}, {"id": _TEXT, "meta": {"type": "object"}}),
+        "Bundle": {
+            **_resource("Bundle", {"type": kinds}),
+            "description": "At most 4 MiB; in a transaction any number of creates",
+        },
+        "Parameters": _resource("Parameters", {"parameter": {"type": "array"}}),
+        "OperationOutcome": _resource(
+            "OperationOutcome", {"issue": {"type": "array", "minItems": 1, "items": issue}}
+        ),
+        "JsonPatch": {"type": "array", "items": operation},
+        "Form": {
+            "type": "object",
+            "description": "The parameters of the GET, in the body",
+            "additionalProperties": {"anyOf": [_TEXT, {"$ref": "#/components/schemas/Texts"}]},
+        },
+        "Problem": _object(
+            {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "code": _TEXT},
+            {"detail": _TEXT, "expression": _TEXT, "request_id": _TEXT,
+             "tries_left": {"type": "integer"}},
+        ),
+    }  # fmt: skip
+
+
+def _oauth() -> Json:
+    seconds: Json = {"type": "integer"}
+    named = ("client_assertion_type", "client_assertion", "scope", "refresh_token", "challenge",
+             "code")  # fmt: skip
+    return {
+        "OAuthError": _object({"error": _TEXT}, {"error_description": _TEXT}),
+        "TokenForm": _object({"grant_type": _TEXT}, dict.fromkeys(named, _TEXT)),
+        "TokenOf": _object(
+            {"token": _TEXT},
+            dict.fromkeys(("token_type_hint", "client_assertion_type", "client_assertion"), _TEXT),
+        ),
+        "Token": _object(
+            {"access_token": _TEXT, "token_type": {"const": "Bearer"}, "expires_in": seconds,
+             "scope": _TEXT},
+            {"refresh_token": _TEXT, "patient": _TEXT},
+        ),
+        "Introspection": _object({"active": {"type": "boolean"}}),
+        "Keys": _object({"keys": {"type": "array", "items": {"type": "object"}}}),
+        "Identifier": _object(
+            {"system": _choice(tuple(sorted(NATIONAL))), "value": _TEXT}, closed=True
+        ),
+        "CodeRequest": _object({"identifier": _IDENTIFIER}),
+        "Challenge": _object({"challenge": _TEXT}),
+    }  # fmt: skip
+
+
+def _activation() -> Json:
+    given: Json = {"type": "array", "minItems": 1, "maxItems": 10, "items": _NAME}
+    return {
+        "Activation": _object(
+            {
+                "identifier": _IDENTIFIER,
+                "family": _NAME,
+                "given": given,
+                "birthDate": {"type": "string", "format": "date"},
+                "telecom": _object({"phone": _TEXT}, {"email": _TEXT}, closed=True),
+                "language": _choice(LANGUAGES),
+                "notify": _choice(CHANNELS),
+            },
+            {"policy": _choice(POLICIES)},
+            closed=True,
+        ),
+        "Progress": _object({"id": _TEXT, "status": _TEXT}, {"patient": _TEXT, "reason": _TEXT}),
+        "Code": _object({"code": _CODE}),
+    }
+
+
+def _preferences() -> Json:
+    return {
+        "Preferences": _object(
+            {
+                "language": _choice(LANGUAGES),
+                "channel": _choice(CHANNELS),
+                "rhythm": _choice(("each", "daily")),
+            },
+            {"phone": _TEXT, "email": _TEXT},
+        ),
+        "Address": {
+            "oneOf": [_object({name: _TEXT}, closed=True) for name in ("phone", "email")],
+            "type": "object",
+        },
+        "Sent": _object({"expires_in": {"type": "integer"}, "tries_left": {"type": "integer"}}),
+    }

@@ -1,0 +1,147 @@
+"""The routes that are served: the one table behind OpenAPI, CapabilityStatement and `Allow`.
+
+A test compares it with the template's routes; those that only refuse are not in it. An operation is
+told under its own address (`/fhir/Observation/$lastn`), `via` being the template's path that takes
+it: no `$` stands in one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+FHIR = ("application/fhir+json",)
+PATCH = ("application/json-patch+json", "application/fhir+json")
+JSON = ("application/json",)
+FORM = ("application/x-www-form-urlencoded",)
+PEM = ("application/x-pem-file",)
+_TYPE, _ID = "/fhir/{type}", "/fhir/{type}/{id}"
+_OPERATION = f"{_ID}/{{operation}}"
+_CONSENT, _AUDIT = "/fhir/Consent", "/fhir/AuditEvent"
+_READING = ("If-None-Match", "If-Modified-Since")
+_CREATING = ("Prefer", "Idempotency-Key", "If-None-Exist")
+_CHANGING = ("Prefer", "Idempotency-Key", "If-Match")
+
+
+class Route(NamedTuple):
+    """One method of one path.
+
+    `reads` and `answers` are media types, `body` and `answer` name their schemas, `status` is that
+    of success and `also` are others that only this route has; `query` names its set of parameters.
+    """
+
+    method: str
+    path: str
+    summary: str
+    reads: tuple[str, ...]
+    answers: tuple[str, ...]
+    status: int
+    body: str = ""
+    answer: str = ""
+    query: str = ""
+    headers: tuple[str, ...] = ()
+    also: tuple[int, ...] = ()
+    via: str = ""
+
+    @property
+    def template(self) -> str:
+        """The path as the template has it."""
+        return self.via or self.path
+
+
+def _definitions(kind: str, what: str) -> tuple[Route, ...]:
+    path = f"/fhir/{kind}"
+    return (
+        Route("get", path, f"Our {what}s", (), FHIR, 200, answer="Bundle", query=kind),
+        Route("post", f"{path}/_search", f"Our {what}s by form", FORM, FHIR, 200, "Form", "Bundle"),
+        Route("get", f"{path}/{{id}}", f"One {what}", (), FHIR, 200, answer="Resource"),
+    )
+
+
+PUBLIC: tuple[Route, ...] = (
+    Route("get", "/fhir/metadata", "CapabilityStatement", (), FHIR, 200, answer="Resource"),
+    Route("get", "/fhir/.well-known/smart-configuration", "SMART configuration", (), JSON, 200),
+    Route("get", "/openapi.json", "This document", (), JSON, 200),
+    *_definitions("StructureDefinition", "profile"),
+    *_definitions("ValueSet", "value set"),
+    Route("post", "/oauth2/token", "Access token", FORM, JSON, 200, "TokenForm", "Token"),
+    Route("post", "/oauth2/otp", "Send a one-time code", JSON, JSON, 202, "CodeRequest",
+          "Challenge"),
+    Route("post", "/oauth2/introspect", "RFC 7662", FORM, JSON, 200, "TokenOf", "Introspection"),
+    Route("post", "/oauth2/revoke", "RFC 7009", FORM, (), 200, "TokenOf"),
+    Route("get", "/oauth2/jwks.json", "Keys of access tokens", (), JSON, 200, answer="Keys"),
+    Route("post", "/activations", "Ask for a record", JSON, JSON, 202, "Activation", "Progress"),
+    Route("get", "/activations/{id}", "How far it is", (), JSON, 200, answer="Progress"),
+    Route("post", "/activations/{id}/confirmation", "Give the code", JSON, JSON, 202, "Code",
+          "Progress", also=(410,)),
+)  # fmt: skip
+BEHIND_TOKEN: tuple[Route, ...] = (
+    Route("post", "/fhir", "Transaction or batch", FHIR, FHIR, 200, "Bundle", "Bundle",
+          headers=("Prefer", "Idempotency-Key")),
+    Route("get", _TYPE, "Search", (), FHIR, 200, answer="Bundle", query="search",
+          headers=("Handling",)),
+    Route("post", _TYPE, "Create", FHIR, FHIR, 201, "Resource", "Resource", headers=_CREATING,
+          also=(200,)),
+    Route("put", _TYPE, "Update what the criteria find", FHIR, FHIR, 200, "Resource", "Resource",
+          "criteria", _CHANGING, (201,)),
+    Route("patch", _TYPE, "Patch what the criteria find", PATCH, FHIR, 200, "Patch", "Resource",
+          "criteria", _CHANGING),
+    Route("delete", _TYPE, "Delete what the criteria find", (), (), 204, query="criteria",
+          headers=_CHANGING, also=(200,)),
+    Route("post", f"{_TYPE}/_search", "Search by form", FORM, FHIR, 200, "Form", "Bundle",
+          headers=("Handling",)),
+    Route("get", f"{_TYPE}/_history", "Type history", (), FHIR, 200, answer="Bundle",
+          query="history", via=_ID),
+    Route("post", f"{_TYPE}/$validate", "Validate", FHIR, FHIR, 200, "Resource",
+          "OperationOutcome", "validate", via=_ID),
+    Route("get", _ID, "Read", (), FHIR, 200, answer="Resource", headers=_READING,
+          also=(304, 410)),
+    Route("put", _ID, "Update, or create under an own id", FHIR, FHIR, 200, "Resource",
+          "Resource", headers=(*_CHANGING, "If-None-Match"), also=(201,)),
+    Route("patch", _ID, "JSON Patch or FHIRPath Patch", PATCH, FHIR, 200, "Patch", "Resource",
+          headers=_CHANGING),
+    Route("delete", _ID, "Delete", (), (), 204, headers=_CHANGING, also=(200,)),
+    Route("get", f"{_ID}/_history", "Instance history", (), FHIR, 200, answer="Bundle"),
+    Route("get", f"{_ID}/_history/{{vid}}", "Read one version", (), FHIR, 200, answer="Resource",
+          also=(410,)),
+    Route("get", "/fhir/Patient/{id}/$everything", "The whole record", (), FHIR, 200,
+          answer="Bundle", query="everything", via=_OPERATION),
+    Route("post", "/fhir/Patient/{id}/$everything", "The whole record by form", FORM, FHIR, 200,
+          "Form", "Bundle", via=_OPERATION),
+    Route("get", _CONSENT, "Search consents", (), FHIR, 200, answer="Bundle", query="Consent",
+          headers=("Handling",)),
+    Route("post", _CONSENT, "Grant", FHIR, FHIR, 201, "Resource", "Resource",
+          headers=("Prefer", "Idempotency-Key"), also=(200,)),
+    Route("post", f"{_CONSENT}/_search", "Search consents by form", FORM, FHIR, 200, "Form",
+          "Bundle", headers=("Handling",)),
+    Route("get", f"{_CONSENT}/{{id}}", "Read a consent", (), FHIR, 200, answer="Resource",
+          headers=_READING, also=(304, 410)),
+    Route("put", f"{_CONSENT}/{{id}}", "Change or revoke", FHIR, FHIR, 200, "Resource", "Resource",
+          headers=_CHANGING),
+    Route("post", f"{_CONSENT}/$validate", "Validate a consent", FHIR, FHIR, 200, "Resource",
+          "OperationOutcome", "validate", via=f"{_CONSENT}/{{id}}"),
+    Route("delete", f"{_CONSENT}/{{id}}", "Revoke", (), (), 204, headers=_CHANGING, also=(200,)),
+    Route("get", f"{_CONSENT}/{{id}}/_history", "Versions of a consent", (), FHIR, 200,
+          answer="Bundle"),
+    Route("get", f"{_CONSENT}/{{id}}/_history/{{vid}}", "One version of a consent", (), FHIR, 200,
+          answer="Resource", also=(410,)),
+    Route("get", _AUDIT, "The patient's journal", (), FHIR, 200, answer="Bundle",
+          query="AuditEvent"),
+    Route("post", f"{_AUDIT}/_search", "The journal by form", FORM, FHIR, 200, "Form", "Bundle"),
+    Route("get", f"{_AUDIT}/{{id}}", "One entry", (), FHIR, 200, answer="Resource"),
+    Route("get", "/journal/entry/{id}", "One entry's exact bytes", (), JSON, 200),
+    Route("get", "/journal/key", "Key of the journal's checkpoints", (), PEM, 200),
+    Route("get", "/preferences", "How the patient is told", (), JSON, 200, answer="Preferences"),
+    Route("put", "/preferences", "Change it", JSON, JSON, 200, "Preferences", "Preferences"),
+    Route("post", "/preferences/contact", "Ask for another address", JSON, JSON, 202, "Address",
+          "Sent"),
+    Route("post", "/preferences/contact/confirmation", "Confirm it by its code", JSON, JSON, 200,
+          "Code", "Preferences", also=(410,)),
+)  # fmt: skip
+
+
+@cache
+def allowed(template: str) -> str:
+    """The methods that a path of the template serves, as `Allow` lists them."""
+    methods = {r.method.upper() for r in (*PUBLIC, *BEHIND_TOKEN) if r.template == template}
+    return ", ".join(sorted(methods))
