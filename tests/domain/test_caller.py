@@ -112,3 +112,30 @@ def test_whoever_is_not_live_is_out(caller: Caller, key: str, row: dict[str, Any
 
     with pytest.raises(Unauthenticated):
         caller.require_live(rows, NOW, DAY)
+
+
+KNOWN = {"credential#" + "p" * 20: {"known": True}}
+
+
+@pytest.mark.parametrize(
+    ("caller", "rows", "expected"),
+    [
+        (PATIENT, {}, True),
+        (PATIENT, {"credential#" + "p" * 20: {"known": False}}, True),
+        (PATIENT, {"credential#" + "q" * 20: {"known": True}}, True),
+        (PATIENT, KNOWN, False),
+        (PATIENT, {**KNOWN, "session#s1": {"strong_until": NOW + 1}}, True),
+        (PATIENT, {**KNOWN, "session#s1": {"strong_until": NOW}}, False),
+        (PATIENT, {**KNOWN, "session#s1": {"strong_until": str(NOW + 1)}}, False),
+        (PATIENT, {**KNOWN, "session#s2": {"strong_until": NOW + 1}}, False),
+        (DOCTOR, KNOWN, True),
+    ],
+)
+def test_who_has_a_pin_or_passkey_is_strong_once_it_is_proved(
+    caller: Caller, rows: dict[str, Any], *, expected: bool
+) -> None:
+    assert caller.is_strong(rows, NOW) is expected
+
+
+def test_what_proves_a_patient_is_read_with_their_session() -> None:
+    assert PATIENT.registry_keys() == ["session#s1", "credential#" + "p" * 20]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.aws_calls import before, counted, failing, forget
 from tests.clinic import Clinic
-from tests.world import BENNIS, World, consent, observation
+from tests.world import BENNIS, SOON, World, consent, observation
 
 
 @pytest.fixture
@@ -168,3 +168,44 @@ def test_read_and_write_are_told_apart(clinic: Clinic) -> None:
     assert may_read(clinic)
     made = clinic.world.call("POST /fhir/Observation", clinic.doctor, observation(clinic.id))
     assert made.status == 403
+
+
+def prove(clinic: Clinic, *, until: int = 0) -> None:
+    """The patient has a PIN or passkey, proved until then in their session."""
+    clinic.world.put_row(f"credential#{clinic.id}", known={"BOOL": True})
+    row = {"active": {"BOOL": True}, "expires": {"N": str(SOON)}, "patient": {"S": clinic.id}}
+    clinic.world.put_row(f"session#s-{clinic.id}", **row, strong_until={"N": str(until)})
+
+
+def test_to_open_the_record_further_asks_for_the_pin_or_passkey(clinic: Clinic) -> None:
+    prove(clinic)
+    url = f"/fhir/Consent/{clinic.consent}"
+
+    wider = clinic.world.call("POST /fhir/Consent", clinic.patient, consent(clinic.id, BENNIS))
+    shut = clinic.world.call(f"PUT {url}", clinic.patient, body(clinic, status="inactive"))
+    again = clinic.world.call(f"PUT {url}", clinic.patient, body(clinic))
+
+    assert [wider.status, shut.status, again.status] == [403, 200, 403]
+    assert wider.json["issue"][0]["details"]["coding"][0]["code"] == "stronger-sign-in"
+    assert guard(clinic) == (3, 3, 3)
+    prove(clinic, until=SOON)
+    assert clinic.world.call(f"PUT {url}", clinic.patient, body(clinic)).status == 200
+
+
+def test_a_refusal_for_want_of_proof_is_in_the_journal(clinic: Clinic) -> None:
+    prove(clinic)
+    clinic.world.call("POST /fhir/Consent", clinic.patient, consent(clinic.id, BENNIS))
+
+    door = clinic.store.enter(clinic.id, clinic.patient)
+    newest = clinic.store.entries(door, "", 1)[0]  # type: ignore[arg-type]
+
+    assert (newest.outcome, newest.rule) == ("refuse", "stronger-sign-in")
+
+
+def test_nobody_is_kept_from_closing_their_door(clinic: Clinic) -> None:
+    prove(clinic)
+    seal = clinic.seal(f"Patient/{clinic.id}")
+    clinic.revoke()
+
+    assert seal
+    assert not may_read(clinic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from dmp.domain.refusals import (
     Invalid,
     NotFound,
     Refusal,
+    StrongerSignInNeeded,
     TooMany,
     Unauthenticated,
     Unavailable,
@@ -44,6 +45,7 @@ class Home:
     sent: list[tuple[str | None, str | None]] = field(default_factory=list)
     owed: list[Notice] = field(default_factory=list)
     now: int = 1_000
+    proof: Mapping[str, object] = field(default_factory=dict)
 
     def now_ms(self) -> int:
         return self.now * 1000
@@ -53,7 +55,8 @@ class Home:
 
     def enter(self, patient: str, registry_keys: Sequence[str]) -> ContactDoor:
         live = {"active": self.active, "expires": 4_000_000_000}
-        return ContactDoor(patient, dict.fromkeys(registry_keys, live), self.contact, b"")
+        rows: dict[str, Any] = {**dict.fromkeys(registry_keys, live), **self.proof}
+        return ContactDoor(patient, rows, self.contact, b"")
 
     def _won(self) -> bool:
         self.lost -= 1
@@ -197,3 +200,20 @@ def test_the_index_is_read_page_after_page_and_shard_after_shard() -> None:
 
     owed = list(DueIndex(Client(), "records").before(7))
     assert owed == [(f"p{shard}", page) for shard in range(8) for page in "12"]
+
+
+def test_who_has_a_pin_or_passkey_proves_it_to_change_the_address() -> None:
+    home = Home(proof={"credential#p": {"known": True}})
+    for step in (
+        lambda: home.preferences.ask_address(PATIENT, {"email": "n@example.org"}),
+        lambda: home.preferences.confirm_address(PATIENT, "480591"),
+    ):
+        with pytest.raises(StrongerSignInNeeded):
+            step()
+    assert home.sent == []
+    assert home.preferences.prefer(PATIENT, ARABIC)["language"] == "ar"
+
+    live = {"active": True, "expires": 4_000_000_000, "strong_until": home.now + 1}
+    home.proof = {"credential#p": {"known": True}, "session#s": live}
+    home.preferences.ask_address(PATIENT, {"email": "n@example.org"})
+    assert home.preferences.confirm_address(PATIENT, "480591")

@@ -30,7 +30,10 @@ _WIDTH = {"practitioner": 0, "organization": 1, "role": 2, "care-team": 2, "anyo
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks for what. `now` is an instant in UTC; INPE numbers and FHIR ids both name actors."""
+    """Who asks for what. `now` is an instant in UTC; INPE numbers and FHIR ids both name actors.
+
+    `strong`: not a patient who has a PIN or passkey and did not lately prove it.
+    """
 
     direction: Direction
     purpose: str
@@ -40,6 +43,7 @@ class Asking:
     organization: frozenset[str] = frozenset()
     role: str = ""
     care_teams: frozenset[str] = frozenset()
+    strong: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,12 @@ class Caller:
     prefix: str = ""
 
     def registry_keys(self) -> list[str]:
-        """Keys of the registry rows that must be active at every request."""
+        """Keys of the registry rows that every request reads."""
+        proofs = [f"credential#{self.patient}"] if self.kind == "patient" else []
+        return [*self._live_keys(), *proofs]
+
+    def _live_keys(self) -> list[str]:
+        """Of those, the rows that must be active."""
         if self.kind == "patient":
             return [f"session#{self.session}"]
         return [f"client#{self.client_id}", f"role#{self.practitioner}#{self.organization}"]
@@ -53,7 +58,7 @@ class Caller:
         """
         if now >= self.expires:
             raise Unauthenticated("the access token has expired")
-        for key in self.registry_keys():
+        for key in self._live_keys():
             row = rows.get(key)
             if row is None or row.get("active") is not True:
                 raise Unauthenticated("the token's client, role or session is not active")
@@ -62,6 +67,19 @@ class Caller:
                 raise Unauthenticated("the practitioner's role is not active today")
             if (self.session or until is not None) and not (isinstance(until, int) and now < until):
                 raise Unauthenticated("the session has ended")
+
+    def is_strong(self, rows: Mapping[str, Mapping[str, object]], now: int) -> bool:
+        """Whether the session has proved itself enough for what a stolen phone must not do.
+
+        Always so for who has no PIN or passkey to prove themselves with (and for practitioners):
+        then the one-time code is all there is.
+        """
+        if self.kind != "patient":
+            return True
+        if rows.get(f"credential#{self.patient}", {}).get("known") is not True:
+            return True
+        until = rows.get(f"session#{self.session}", {}).get("strong_until")
+        return isinstance(until, int) and now < until
 
     def require_scope(self, resource_type: str, interaction: str) -> None:
         """Refuse unless a SMART v2 scope of the token covers the interaction on the type."""

@@ -3,7 +3,7 @@
     Refusal                     the request or the rules say no; final until something changes
       NotJson, BadParameter     400
       Unauthenticated           401
-      ScopeMissing, NotAuthor, NoPermit, Forbidden      403
+      ScopeMissing, NotAuthor, NoPermit, StrongerSignInNeeded, Forbidden   403
       NotFound 404, MethodNotAllowed 405, NotAcceptable 406, IdempotencyConflict 409, Gone 410,
       PreconditionFailed 412, TooLarge 413, UnsupportedMediaType 415, Invalid 422, TooMany 429
     Unavailable                 503: a dependency could not; the same request may be sent again
@@ -81,6 +81,15 @@ class NoPermit(Forbidden):
     """No consent in force permits it; the same answer whether patient or item exist."""
 
     code = "no-permit"
+
+
+class StrongerSignInNeeded(Forbidden):
+    """The patient has a PIN or passkey, and this asks for it; then it may be sent again."""
+
+    code = "stronger-sign-in"
+
+    def __init__(self) -> None:
+        super().__init__("prove yourself with your passkey or PIN, then send this again")
 
 
 class NotFound(Refusal):

@@ -100,5 +100,7 @@ def oauth_error_of(refusal: Refusal) -> tuple[int, bytes]:
         status = 401 if error == "invalid_client" else 400
     elif isinstance(refusal, r.Unauthenticated):
         error = "invalid_token"
+    elif isinstance(refusal, r.StrongerSignInNeeded):
+        error = "insufficient_user_authentication"  # RFC 9470
     text = "; ".join(issue.text for issue in refusal.issues)
     return status, orjson.dumps({"error": error, "error_description": text, **refusal.details})

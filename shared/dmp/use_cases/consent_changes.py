@@ -19,8 +19,10 @@ from dmp.domain.refusals import (
     NotFound,
     PreconditionFailed,
     Refusal,
+    StrongerSignInNeeded,
     Unavailable,
 )
+from dmp.domain.widening import widens
 from dmp.fhir.consent import compile_consent
 from dmp.fhir.validator import validate
 from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
@@ -99,6 +101,10 @@ class ConsentChanges:
         version = made.version
         if version is None:
             return Written(204, {}, b"")
+        standing = _next(visit.standing, change, version)
+        if not visit.asking.strong and widens(visit.standing, standing):
+            self._gate.refused(visit, StrongerSignInNeeded.code)
+            raise StrongerSignInNeeded
         answer = one_answer(self._base, request)([made], at_ms)
         entry = replace(self._gate.entry(visit, "permit", visit.rule), what=(version.name,))
         self._records.commit(
@@ -111,7 +117,7 @@ class ConsentChanges:
                 policy=visit.standing.version,
                 pointers=[made.pointer] if made.pointer else [],
                 once=once_of(request, answer, at_ms),
-                standing=_next(visit.standing, change, version),
+                standing=standing,
             ),
         )
         return answer

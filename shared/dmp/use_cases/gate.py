@@ -96,7 +96,8 @@ class Gate:
         ask.caller.require_live(rows, now_ms // 1000, now[:10])
         if not isinstance(door, Door) or not door.active:
             raise NoPermit(NO_PERMIT)
-        asking = asking_of(ask.caller, ask.direction, now)
+        strong = ask.caller.is_strong(rows, now_ms // 1000)
+        asking = replace(asking_of(ask.caller, ask.direction, now), strong=strong)
         decision = may_enter(asking, door.standing)
         visit = Visit(ask, door, asking, now_ms, decision.rule, key)
         if not isinstance(decision, Permit):

@@ -15,7 +15,15 @@ from dmp.domain.contact import Contact
 from dmp.domain.identifiers import commit_id
 from dmp.domain.instants import instant
 from dmp.domain.notices import Notice, Undeliverable, reference_of
-from dmp.domain.refusals import Forbidden, Gone, Invalid, NotFound, TooMany, Unavailable
+from dmp.domain.refusals import (
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    StrongerSignInNeeded,
+    TooMany,
+    Unavailable,
+)
 from dmp.use_cases.activation_ports import Macs
 from dmp.use_cases.notice_ports import (
     Address,
@@ -60,6 +68,8 @@ class Preferences:
         kind, value = rules.new_address(body, self.phone)
         door, contact = self._enter(caller, "update")
         now = self._now()
+        if not caller.is_strong(door.rows, now):
+            raise StrongerSignInNeeded
         before = self.contacts.pending(door)
         if wait := sign_in.wait_s(before.sent, now):
             raise TooMany("codes were asked for too often", wait)
@@ -83,6 +93,8 @@ class Preferences:
         if digits is None:
             raise Invalid("six digits are needed", "code")
         door, contact = self._enter(caller, "update")
+        if not caller.is_strong(door.rows, self._now()):
+            raise StrongerSignInNeeded
         given = self.macs.code(_place(door), digits)
         tried = self.contacts.spend_try(door, self._now())
         if tried is None:
