@@ -86,9 +86,11 @@ class Answer:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = FHIR_JSON
+    cookies: tuple[str, ...] = ()
 
 
 View = Callable[[Request], Answer]
+Accept = Callable[[str, list[str]], None]
 
 
 class Api:
@@ -137,22 +139,22 @@ class Api:
 
     def _answer(self, view: View, reads: tuple[str, ...]) -> Response:
         event: dict[str, Any] = self.app.current_request.to_original_event()
-        request_id = str(event["requestContext"].get("requestId", ""))
+        request_id = request_id_of(event)
         path = str(event["requestContext"].get("resourcePath", ""))
         count("Requests")
         try:
-            answered = view(_request(event, request_id, reads))
+            answered = view(_request(event, request_id, reads, self.accept))
         except Refusal as refusal:
-            answered = refused(refusal, path, request_id)
+            answered = self.refused(refusal, path, event)
             count("Refused")
         except Unavailable:
-            answered = _failed(503, path, request_id, "a service was busy; send it again", "busy")
+            answered = self.failed(503, path, event)
             count("Unavailable")
         except Exception as error:  # the one place: unknown errors become a fixed text
             log_unknown(error)
-            answered = _failed(500, path, request_id, _UNKNOWN, "internal")
+            answered = self.failed(500, path, event)
             count("Failed")
-        headers = {
+        headers: dict[str, str | list[str]] = {
             "Content-Type": answered.media_type,
             "Cache-Control": "no-store",
             "X-Request-Id": request_id,
@@ -161,7 +163,26 @@ class Api:
         }
         if not answered.body:
             headers.pop("Content-Type")
+        if answered.cookies:
+            headers["Set-Cookie"] = list(answered.cookies)
         return Response(answered.body.decode(), headers, answered.status)
+
+    def accept(self, accept: str, formats: list[str]) -> None:
+        """NotAcceptable when nothing of what the client accepts is served here."""
+        _acceptable(accept, formats)
+
+    def refused(self, refusal: Refusal, path: str, event: Mapping[str, Any]) -> Answer:
+        """The answer to a refusal."""
+        return refused(refusal, path, request_id_of(event))
+
+    def failed(self, status: int, path: str, event: Mapping[str, Any]) -> Answer:
+        """The answer when a service was busy (503) or something unknown went wrong (500)."""
+        return _failed(status, path, request_id_of(event))
+
+
+def request_id_of(event: Mapping[str, Any]) -> str:
+    """The gateway's id of the request, as operators find it in the logs."""
+    return str(event["requestContext"].get("requestId", ""))
 
 
 def refused(refusal: Refusal, path: str, request_id: str) -> Answer:
@@ -184,24 +205,27 @@ def refused(refusal: Refusal, path: str, request_id: str) -> Answer:
     return Answer(status, body, headers, media_type)
 
 
-def _failed(status: int, path: str, request_id: str, text: str, code: str) -> Answer:
+def _failed(status: int, path: str, request_id: str) -> Answer:
     """A failure that is nobody's refusal: same forms, fixed text."""
-    refusal = Refusal(text)
-    kind = "transient" if status == 503 else "exception"
-    headers = {"Retry-After": "1"} if status == 503 else {}
+    busy = status == 503
+    text, code = ("a service was busy; send it again", "busy") if busy else (_UNKNOWN, "internal")
+    kind = "transient" if busy else "exception"
+    headers = {"Retry-After": "1"} if busy else {}
     if path.startswith("/fhir"):
         issue = Issue(text, None, kind)
         return Answer(status, outcome.operation_outcome([issue], code, request_id), headers)
     if path.startswith("/oauth2"):
         error = "temporarily_unavailable" if status == 503 else "server_error"
-        body = orjson.dumps({"error": error, "error_description": str(refusal)})
+        body = orjson.dumps({"error": error, "error_description": text})
         return Answer(status, body, headers, JSON)
     members = {"type": "about:blank", "status": status, "title": text, "code": code}
     body = orjson.dumps({**members, "request_id": request_id})
     return Answer(status, body, headers, "application/problem+json")
 
 
-def _request(event: dict[str, Any], request_id: str, reads: tuple[str, ...]) -> Request:
+def _request(
+    event: dict[str, Any], request_id: str, reads: tuple[str, ...], accept: Accept
+) -> Request:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     context = event["requestContext"]
     body = _body(event)
@@ -210,7 +234,7 @@ def _request(event: dict[str, Any], request_id: str, reads: tuple[str, ...]) -> 
         for name, values in (event.get("multiValueQueryStringParameters") or {}).items()
         for value in values
     ]
-    _acceptable(headers.get("accept", ""), [v for name, v in query if name == "_format"])
+    accept(headers.get("accept", ""), [v for name, v in query if name == "_format"])
     if body:
         media_type = _media_type(headers, reads)
         if media_type == FORM and FORM in reads:
