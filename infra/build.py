@@ -1,4 +1,4 @@
-"""Builds the three layers, for AWS Lambda (3.13, arm64) or for the machine this runs on.
+"""Builds the layers, for AWS Lambda (3.13, arm64) or for the machine this runs on.
 
 `python -m infra.build runtime --into <folder>` is what `sam build` calls; the sandbox calls `build`
 with `HERE`. Versions and hashes come from requirements.lock. Nothing is built twice: a key over all
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("dmp", "runtime", "crypto")
+LAYERS = ("dmp", "runtime", "crypto", "pages")
 LOCK = ROOT / "requirements.lock"
 
 # boto3 carries every service of AWS; functions use these.

@@ -174,14 +174,15 @@ def _progress(done: int, total: int) -> None:
 
 def cold_imports(stack: Stack) -> list[Row]:
     """CPU of importing each function from its bundle and layers, against boto3 with its clients."""
-    layers = {name: build.build(name, build.here()) for name in ("dmp", "runtime", "crypto")}
+    layers = {name: build.build(name, build.here()) for name in build.LAYERS}
     clients = "import boto3; boto3.client('dynamodb'); boto3.client('kms')"
     base = _import_cpu(clients, [layers["runtime"]], {})
     rows = [Row("boto3 with two clients", "", "", f"{1000 * base:.0f} ms", "the measure")]
     for name, properties in sorted(_functions(stack).items()):
         refs = [layer["Ref"] for layer in properties.get("Layers", [])]
         opens = "CryptoLayer" in refs
-        paths = [layers["dmp"], layers["runtime"], *([layers["crypto"]] if opens else [])]
+        named = {"CryptoLayer": "crypto", "PagesLayer": "pages"}
+        paths = [layers["dmp"], layers["runtime"], *(layers[named[ref]] for ref in refs)]
         folder = ROOT / properties["CodeUri"]
         cpu = _import_cpu("import app", [folder, *paths], stack.environment(name))
         budget = "1.8" if opens else "1.3"

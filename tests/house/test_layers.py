@@ -36,7 +36,7 @@ OUTSIDE = {
         "pynamodb",
         "rfc8785",
     },
-    "edge": {"aws_lambda_powertools", "chalice", "orjson"},
+    "edge": {"aws_lambda_powertools", "babel", "chalice", "jinja2", "markupsafe", "orjson"},
     "settings.py": set(),
     "__init__.py": set(),
 }

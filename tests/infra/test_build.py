@@ -95,6 +95,7 @@ def test_the_lock_has_every_name_that_is_installed_from_it() -> None:
     names: dict[str, Any] = {
         "runtime": build.requirements("runtime"),
         "crypto": build.requirements("crypto"),
+        "pages": build.requirements("pages"),
         "emulator": ROOT / "infra" / "local" / "requirements.txt",
     }
     for path in names.values():

@@ -140,19 +140,18 @@ class Api:
     def _answer(self, view: View, reads: tuple[str, ...]) -> Response:
         event: dict[str, Any] = self.app.current_request.to_original_event()
         request_id = request_id_of(event)
-        path = str(event["requestContext"].get("resourcePath", ""))
         count("Requests")
         try:
             answered = view(_request(event, request_id, reads, self.accept))
         except Refusal as refusal:
-            answered = self.refused(refusal, path, event)
+            answered = self.refused(refusal, event)
             count("Refused")
         except Unavailable:
-            answered = self.failed(503, path, event)
+            answered = self.failed(503, event)
             count("Unavailable")
         except Exception as error:  # the one place: unknown errors become a fixed text
             log_unknown(error)
-            answered = self.failed(500, path, event)
+            answered = self.failed(500, event)
             count("Failed")
         headers: dict[str, str | list[str]] = {
             "Content-Type": answered.media_type,
@@ -171,18 +170,22 @@ class Api:
         """NotAcceptable when nothing of what the client accepts is served here."""
         _acceptable(accept, formats)
 
-    def refused(self, refusal: Refusal, path: str, event: Mapping[str, Any]) -> Answer:
+    def refused(self, refusal: Refusal, event: Mapping[str, Any]) -> Answer:
         """The answer to a refusal."""
-        return refused(refusal, path, request_id_of(event))
+        return refused(refusal, _path_of(event), request_id_of(event))
 
-    def failed(self, status: int, path: str, event: Mapping[str, Any]) -> Answer:
+    def failed(self, status: int, event: Mapping[str, Any]) -> Answer:
         """The answer when a service was busy (503) or something unknown went wrong (500)."""
-        return _failed(status, path, request_id_of(event))
+        return _failed(status, _path_of(event), request_id_of(event))
 
 
 def request_id_of(event: Mapping[str, Any]) -> str:
     """The gateway's id of the request, as operators find it in the logs."""
     return str(event["requestContext"].get("requestId", ""))
+
+
+def _path_of(event: Mapping[str, Any]) -> str:
+    return str(event["requestContext"].get("resourcePath", ""))
 
 
 def refused(refusal: Refusal, path: str, request_id: str) -> Answer:

@@ -142,7 +142,7 @@ class PageApi(Api):
     def accept(self, accept: str, formats: list[str]) -> None:
         """A page is answered whatever is asked for: a person reads it."""
 
-    def refused(self, refusal: Refusal, path: str, event: Mapping[str, Any]) -> Answer:
+    def refused(self, refusal: Refusal, event: Mapping[str, Any]) -> Answer:
         """A page that says it in the reader's words; the refusal's own text is for developers."""
         status, _ = response_of(refusal)
         kind = "busy" if isinstance(refusal, TooMany) else "wrong"
@@ -152,7 +152,7 @@ class PageApi(Api):
             return Answer(status, answered.body, {**answered.headers, **waited}, HTML)
         return answered
 
-    def failed(self, status: int, path: str, event: Mapping[str, Any]) -> Answer:
+    def failed(self, status: int, event: Mapping[str, Any]) -> Answer:
         """A page that gives the request's id."""
         return self._told(status, "busy" if status == 503 else "broken", event)
 
