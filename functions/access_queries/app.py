@@ -13,6 +13,7 @@ from dmp.edge.http import FORM, Answer, Api, Request
 from dmp.edge.reads import answer_of, not_modified, read_of
 from dmp.settings import QuerySettings
 from dmp.use_cases.access_queries import AccessQueries
+from dmp.use_cases.documents import Documents
 from dmp.use_cases.patient_lookup import PatientLookup
 from dmp.use_cases.type_history import TypeHistory
 
@@ -21,25 +22,25 @@ vault = Vault(client("kms"), settings.record_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
 clock = SystemClock()
 queries = AccessQueries(records, records, clock, settings.fhir_base)
+documents = Documents(records, clock, settings.fhir_base)
 type_history = TypeHistory(records, clock, settings.fhir_base)
 identifiers = Identifiers(Macs(client("kms"), settings.identifier_key_arn), settings.registry_table)
 lookup = PatientLookup(records, identifiers, clock, settings.fhir_base)
 api = Api("access_queries")
+OPERATIONS = {
+    "Patient/$everything": queries.everything,
+    "Composition/$document": documents.document,
+}
 
 
+@api.route("/fhir/{type}/_search", ["POST"], (FORM,))
 @api.route("/fhir/{type}", ["GET"])
 def search(request: Request) -> Answer:
-    """Search of one type in one record; Patient?identifier= tells the id behind an identifier."""
+    """Search of one type in one record, also by form; Patient?identifier= tells the id behind an identifier."""
     resource_type = request.parameters["type"]
     if resource_type == "Patient" and any(name == "identifier" for name, _ in request.query):
         return Answer(200, lookup.find(read_of(request), request.query))
     return Answer(200, queries.search(read_of(request), resource_type, request.query))
-
-
-@api.route("/fhir/{type}/_search", ["POST"], (FORM,))
-def search_by_form(request: Request) -> Answer:
-    """The same search, its parameters in the body."""
-    return search(request)
 
 
 @api.route("/fhir/{type}/{id}", ["GET"])
@@ -69,11 +70,11 @@ def history(request: Request) -> Answer:
 @api.route("/fhir/{type}/{id}/{operation}", ["POST"], (FORM,))
 @api.route("/fhir/{type}/{id}/{operation}", ["GET"])
 def operate(request: Request) -> Answer:
-    """The operations that a patient's record has; parameters in the query or in a form."""
-    kind, name = request.parameters["type"], request.parameters["id"]
-    if request.parameters["operation"] == "$everything" and kind == "Patient":
-        return Answer(200, queries.everything(read_of(request), name, request.query))
-    raise NotFound("no such operation is served", "operation")
+    """The operations of one resource; parameters in the query or in a form."""
+    kind, name, operation = (request.parameters[part] for part in ("type", "id", "operation"))
+    if (answer := OPERATIONS.get(f"{kind}/{operation}")) is None:
+        raise NotFound("no such operation is served", "operation")
+    return Answer(200, answer(read_of(request), name, request.query))
 
 
 handler = api.handler

@@ -24,6 +24,7 @@ _SECURITY_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-ser
 _READ = ("read", "vread", "history-instance", "search-type")
 _WRITE = ("create", "update", "delete")
 _OPERATIONS = "http://hl7.org/fhir/OperationDefinition/"
+_OWN_OPERATIONS = {"Composition": ("Composition-document",), "Patient": ("Patient-everything",)}
 _AUDIT_PARAMETERS = {"patient": "reference", "date": "date"}
 _TOKENS_TOLD = {
     "system/*.cruds": "an app for the practitioner named in hl7-b2b",
@@ -159,7 +160,7 @@ def _resource(name: str) -> Json:
         told["searchInclude"] = ["*", f"{name}:*", *included_by(name)]
     if including(name):
         told["searchRevInclude"] = including(name)
-    operations = ["Resource-validate", *(["Patient-everything"] if name == "Patient" else [])]
+    operations = ["Resource-validate", *_OWN_OPERATIONS.get(name, ())]
     told["operation"] = [
         {"name": text.partition("-")[2], "definition": f"{_OPERATIONS}{text}"}
         for text in operations

@@ -49,6 +49,9 @@ _OTHERS: Mapping[str, Mapping[str, tuple[str, Json]]] = {
         "end": ("Last clinical date", _TEXT),
         "_count": ("Resources a page", _FROM_ONE),
     },
+    "document": {
+        "persist": ("Documents are made and not kept", {"type": "string", "enum": ["false"]}),
+    },
     "history": {
         "patient": ("The record, when the token names none", _TEXT),
         "_since": ("An instant of the server's time", _TEXT),
@@ -100,7 +103,7 @@ def types() -> frozenset[str]:
 def named(query: str) -> list[str]:
     """The components of a route's set of query parameters."""
     if query in _OTHERS:
-        paged = [] if query == "validate" else ["_page"]
+        paged = [] if query in ("document", "validate") else ["_page"]
         return [*(f"{query}-{name}" for name in _OTHERS[query]), *paged]
     if query in PARAMETERS:
         return [f"search-{name}" for name in PARAMETERS[query]]
