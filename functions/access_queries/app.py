@@ -36,7 +36,7 @@ OPERATIONS = {
 @api.route("/fhir/{type}/_search", ["POST"], (FORM,))
 @api.route("/fhir/{type}", ["GET"])
 def search(request: Request) -> Answer:
-    """Search of one type in one record, also by form; Patient?identifier= tells the id behind an identifier."""
+    """Search of one type in one record, or who is behind an identifier; by query or by form."""
     resource_type = request.parameters["type"]
     if resource_type == "Patient" and any(name == "identifier" for name, _ in request.query):
         return Answer(200, lookup.find(read_of(request), request.query))
