@@ -13,6 +13,7 @@ PY := $(VENV)/python
 READY := .venv/.installed
 SEED ?= $(shell echo $$RANDOM)
 TESTS ?= tests
+FUZZ_SECONDS ?= 60
 
 default: setup help
 
@@ -55,7 +56,8 @@ check: setup ## format, lint, types, template rules, the rules of the house
 	@$(VENV)/sam validate --lint --region eu-west-1
 	@$(PY) -m pytest tests/house -q
 
-prove: setup ## hours: long fuzz, then mutants of the domain (MUTANTS=dmp.domain.access* takes a part)
+prove: setup ## hours: fuzz (FUZZ_SECONDS a target), long Hypothesis, mutants (MUTANTS=… a part)
+	@$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
 	@DMP_HYPOTHESIS=prove DMP_SCHEDULES=4000 $(PY) -m pytest tests -m "not e2e" -n 2 -q
 	@rm -rf .build/prove && mkdir -p .build/prove && cp -r shared .build/prove/src
 	@cp -r functions infra layers events tests template.yaml requirements.lock .build/prove

@@ -167,4 +167,4 @@ def reread(body: bytes) -> dict[str, Any]:
     return value
 
 
-_trusting = json.JSONDecoder(parse_float=_decimal)
+_trusting = json.JSONDecoder(parse_float=_decimal, parse_int=_integer)

@@ -16,6 +16,7 @@ import jsonpatch
 
 from dmp.domain.refusals import Invalid
 from dmp.fhir.definitions import Element, Json, type_of
+from dmp.fhir.validator import validate
 
 OPERATIONS_MAX = 100
 _STEP = re.compile(
@@ -39,7 +40,9 @@ def apply_json_patch(resource: Json, operations: object) -> Json:
 
 
 def apply_fhirpath_patch(resource: Json, parameters: Json) -> Json:
-    """The resource after every `operation` of a Parameters resource."""
+    """The resource after every `operation` of a Parameters resource, itself valid or refused."""
+    if issues := validate(parameters):
+        raise Invalid(issues)
     operations = [p for p in parameters.get("parameter", ()) if p.get("name") == "operation"]
     if not operations or len(operations) > OPERATIONS_MAX:
         raise Invalid(f"1 to {OPERATIONS_MAX} operations are expected", "Parameters.parameter")
