@@ -34,7 +34,7 @@ class Challenge:
     """A code that was asked for.
 
     `patient` is None when nobody has that identifier: no code was sent and none is right, but
-    whoever asked cannot tell.
+    whoever asked cannot tell. `identifier` is the MAC of the one it was asked for.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Challenge:
     mac: bytes
     expires: int
     tries: int = TRIES
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

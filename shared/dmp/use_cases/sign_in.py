@@ -58,7 +58,19 @@ class SignIn:
         """
         now = self._now()
         self._count_address(address, now)
-        identifier = self.macs.identifier(system, value)
+        return self._started(self.macs.identifier(system, value), now)
+
+    def again(self, challenge_id: str, address: str) -> Started:
+        """Send another code for what an earlier one was asked for, by the rules of `start`."""
+        now = self._now()
+        self._count_address(address, now)
+        known = rules.is_secret(challenge_id)
+        earlier = self.sign_ins.challenge(challenge_id) if known else None
+        if earlier is None or not earlier.identifier:
+            raise OAuthError("invalid_grant", "the code is over: say again who you are")
+        return self._started(earlier.identifier, now)
+
+    def _started(self, identifier: str, now: int) -> Started:
         as_written = self.sign_ins.codes_sent(f"identifier-{identifier}")
         if wait := rules.wait_s(as_written.sent, now):
             raise TooMany("codes were asked for too often", wait)
@@ -72,6 +84,7 @@ class SignIn:
             patient=reached,
             mac=self.macs.code(challenge_id, code),
             expires=now + rules.CODE_SECONDS,
+            identifier=identifier,
         )
         # what is not sent to a person neither counts for them nor ends the code they have
         silent = patient is not None and reached is None
@@ -83,6 +96,11 @@ class SignIn:
 
     def exchange(self, challenge_id: str, code: str) -> dict[str, object]:
         """Tokens for the right code; else invalid_grant with the tries left."""
+        session, refresh = self.enter(challenge_id, code)
+        return self._answer(session, refresh, session.scope, self._now())
+
+    def enter(self, challenge_id: str, code: str) -> tuple[Session, str]:
+        """A session and its refresh token for the right code, as `exchange`; no access token."""
         now = self._now()
         known = rules.is_secret(challenge_id)
         challenge = self.sign_ins.attempt(challenge_id, now) if known else None
@@ -107,7 +125,7 @@ class SignIn:
         )
         if not self.sign_ins.open(challenge, session):
             raise OAuthError("invalid_grant", "the code was used already", tries_left=0)
-        return self._answer(session, f"{session.id}.{family}{secret}", session.scope, now)
+        return session, f"{session.id}.{family}{secret}"
 
     def refresh(self, token: str, scope: str | None) -> dict[str, object]:
         """New tokens for a refresh token, which thereby ends; used twice, it ends the session."""

@@ -80,6 +80,9 @@ class SignIns(Protocol):
         None when no try is left, the time is over or there is no such challenge.
         """
 
+    def challenge(self, challenge_id: str) -> Challenge | None:
+        """A challenge as it stands, without taking a try; it may be used up or over."""
+
     def open(self, challenge: Challenge, session: Session) -> bool:
         """Use up the challenge and keep the session, together; False when it was used already."""
 

@@ -147,6 +147,7 @@ class ChallengeItem(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     patient = UnicodeAttribute(null=True)
+    identifier = UnicodeAttribute(null=True)
     mac = BinaryAttribute(legacy_encoding=False)
     tries = NumberAttribute()
     expires = NumberAttribute()

@@ -48,6 +48,7 @@ class SignInRows:
                     ChallengeItem(
                         f"challenge#{challenge.id}",
                         patient=challenge.patient,
+                        identifier=challenge.identifier,
                         mac=challenge.mac,
                         tries=challenge.tries,
                         expires=challenge.expires,
@@ -79,13 +80,12 @@ class SignInRows:
             available(lambda: item.update(actions=[tried], condition=live))
         except ConditionsFailed:
             return None
-        return Challenge(
-            id=challenge_id,
-            patient=item.patient,
-            mac=item.mac,
-            expires=int(item.expires),
-            tries=int(item.tries),
-        )
+        return _challenge(challenge_id, item)
+
+    def challenge(self, challenge_id: str) -> Challenge | None:
+        """One GetItem: the challenge as it stands, used up or over perhaps."""
+        item = found(ChallengeItem, f"challenge#{challenge_id}")
+        return None if item is None else _challenge(challenge_id, item)
 
     def open(self, challenge: Challenge, session: Session) -> bool:
         """One TransactWriteItems; False when the challenge was used or ended meanwhile."""
@@ -142,6 +142,17 @@ class SignInRows:
             available(lambda: item.update(actions=[inactive], condition=SessionItem.pk.exists()))
         except ConditionsFailed:
             return
+
+
+def _challenge(challenge_id: str, item: ChallengeItem) -> Challenge:
+    return Challenge(
+        id=challenge_id,
+        patient=item.patient,
+        mac=item.mac,
+        expires=int(item.expires),
+        tries=int(item.tries),
+        identifier=item.identifier or "",
+    )
 
 
 def _codes_key(subject: str) -> str:

@@ -1,0 +1,145 @@
+"""A person signs in with a browser: the cookie's secret, the code, who answers the app.
+
+The secret changes when somebody signs in, so that one planted before is worth nothing after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from dmp.domain.authorization import SignedIn
+from dmp.domain.browser import IDLE_S, Browser
+from dmp.domain.refusals import OAuthError, Unavailable
+from dmp.domain.sign_in import SECRET_BITS, TRIES, Session, is_secret, secret
+from dmp.use_cases.ports import Clock
+from dmp.use_cases.sign_in import SignIn
+from dmp.use_cases.token_ports import SignIns
+
+_TRIES = 3
+
+
+class BrowserRows(Protocol):
+    """Browsers, in the registry; every write is conditional on the version that was read."""
+
+    def browser(self, browser_id: str, now: int) -> Browser | None:
+        """The browser, unless it is over."""
+
+    def keep(self, browser: Browser) -> bool:
+        """Keep it as the next version; False when it is not the version that is kept."""
+
+    def move(self, old: Browser, new: Browser) -> bool:
+        """Take the old one away and keep the new one, together; False as with `keep`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A browser and the secret that its cookie holds."""
+
+    secret: str
+    browser: Browser
+
+
+@dataclass(frozen=True, slots=True)
+class Browsers:
+    """The browser's side of sign-in."""
+
+    rows: BrowserRows
+    sign_in: SignIn
+    sign_ins: SignIns
+    clock: Clock
+
+    def of(self, cookie: str | None) -> Held | None:
+        """The browser that holds the secret; None when it is not known or over."""
+        if cookie is None or not is_secret(cookie):
+            return None
+        found = self.rows.browser(_hash(cookie), self._now())
+        return None if found is None else Held(cookie, found)
+
+    def begin(self, held: Held | None, flow: str) -> Held:
+        """The browser with an app's request begun in it; a new one when it was not known."""
+        if held is None:
+            made = self._secret()
+            held = Held(made, Browser(_hash(made), self._now() + IDLE_S))
+        return self._changed(held, lambda b: b.with_flow(flow))
+
+    def start(self, held: Held, system: str, value: str, address: str) -> tuple[Held, bool]:
+        """Send a code to whoever has the identifier, as `SignIn.start`; whether it went out."""
+        started = self.sign_in.start(system, value, address)
+        return self._waiting(held, started.challenge), started.sent
+
+    def again(self, held: Held, address: str) -> tuple[Held, bool]:
+        """Send another code to the same person; OAuthError when nobody was named lately."""
+        started = self.sign_in.again(held.browser.challenge, address)
+        return self._waiting(held, started.challenge), started.sent
+
+    def enter(self, held: Held, code: str) -> Held:
+        """The browser, signed in under a new secret; else OAuthError with the tries left."""
+        challenge = held.browser.challenge
+        try:
+            session, _ = self.sign_in.enter(challenge, code)
+        except OAuthError as refusal:
+            left = refusal.details.get("tries_left")
+            tries = left if isinstance(left, int) else 0
+            self._changed(held, lambda b: _tried(b, challenge, tries))
+            raise
+        return self.signed_in(held, session)
+
+    def who(self, held: Held) -> SignedIn | None:
+        """Who signed in with the browser, while the session is live."""
+        browser = held.browser
+        session = self.sign_ins.session(browser.session) if browser.session else None
+        if session is None or self._now() >= session.expires:
+            return None
+        return SignedIn("patient", session.id, session.patient)
+
+    def leave(self, held: Held) -> Held:
+        """The session ends; the browser is signed in as nobody."""
+        if held.browser.session:
+            self.sign_ins.end(held.browser.session)
+        return self._changed(held, Browser.forgotten)
+
+    def signed_in(self, held: Held, session: Session) -> Held:
+        """The browser, under a new secret, for a session that somebody just proved."""
+        made = self._secret()
+        browser = held.browser.signed_in(_hash(made), session.id, self._now())
+        if not self.rows.move(held.browser, browser):
+            self.sign_ins.end(session.id)
+            raise OAuthError("invalid_grant", "another page of this browser was faster",
+                             tries_left=0)  # fmt: skip
+        return Held(made, replace(browser, version=1))
+
+    def _waiting(self, held: Held, challenge: str) -> Held:
+        now = self._now()
+        return self._changed(held, lambda b: b.waiting(challenge, TRIES, now))
+
+    def _changed(self, held: Held, change: Callable[[Browser], Browser]) -> Held:
+        """The browser after the change, made anew when another tab changed it meanwhile."""
+        browser = held.browser
+        for _ in range(_TRIES):
+            changed = change(browser)
+            if self.rows.keep(changed):
+                return Held(held.secret, replace(changed, version=changed.version + 1))
+            found = self.rows.browser(browser.id, self._now())
+            if found is None:
+                break
+            browser = found
+        raise Unavailable("browser")
+
+    def _secret(self) -> str:
+        return secret(self.clock.random_bits(SECRET_BITS))
+
+    def _now(self) -> int:
+        return self.clock.now_ms() // 1000
+
+
+def _tried(browser: Browser, challenge: str, tries: int) -> Browser:
+    """The tries that are left, unless the browser waits for another code by now."""
+    return replace(browser, tries=tries) if browser.challenge == challenge else browser
+
+
+def _hash(made: str) -> str:
+    """Of 256 random bits: no salt or stretching is needed."""
+    return hashlib.sha256(made.encode()).hexdigest()
