@@ -150,6 +150,25 @@ CASES = [
     ),
     Case("ends now", (permit(ME, ends=NOW),), "policy-deny"),
     Case("ends in a millisecond", (permit(ME, ends="2026-11-22T10:00:00.001Z"),), YES),
+    Case(
+        "a block's own exception naming me lifts it",
+        (deny(MINE), replace(permit(ME), consent="deny-1", nested=True)),
+        YES,
+    ),
+    Case(
+        "a block's exception for my role lifts nothing",
+        (deny(MINE), replace(permit(PHYSICIANS), consent="deny-1", nested=True)),
+        "block",
+    ),
+    Case(
+        "an exception in another consent lifts no block",
+        (deny(MINE), replace(permit(ME), nested=True)),
+        "block",
+    ),
+    Case("a grant for me and my organisation", (permit(ME, MINE, grant="request"),), YES),
+    Case("a grant for me elsewhere", (permit(ME, THEIRS, grant="request"),), "policy-deny"),
+    Case("a grant for nobody", (permit(grant="request"),), "policy-deny"),
+    Case("an emergency's grant", (permit(ME, MINE, grant="break-glass"),), "policy-deny"),
     Case("a seal that is over", (deny(ANYONE, data=THIS, ends=NOW), permit(ME)), YES),
 ]
 
@@ -200,7 +219,8 @@ def test_an_undated_item_is_in_no_period() -> None:
     ("policy", "purpose", "labels", "rule"),
     [
         ("deny", "TREAT", (), "policy-deny"),
-        ("break-glass-only", "BTG", (), "policy-deny"),
+        ("break-glass-only", "TREAT", (), "policy-deny"),
+        ("break-glass-only", "BTG", (), "break-glass-needed"),
         ("basic-normal", "TREAT", (), "policy-permit"),
         ("basic-normal", "HRESCH", (), "policy-deny"),
         ("basic-normal", "TREAT", ("R",), "policy-deny"),

@@ -27,7 +27,7 @@ provisions = st.builds(
     starts=texts,
     ends=texts,
     nested=st.booleans(),
-    grant=texts,
+    grant=st.sampled_from(["", "request", "break-glass"]),
 )
 standings = st.builds(
     Standing,
@@ -80,3 +80,38 @@ def _without(name: str) -> bytes:
 def test_an_unreadable_standing_permits_nothing(plaintext: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         standing_of(plaintext)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"later": []},
+        {"provisions": [{"consent": "c", "recorded": "1", "effect": "permit"}]},
+        {"provisions": [None]},
+        {"policy": "all"},
+        {"version": "1"},
+        {"version": True},
+        {"delegates": [{"person": "p", "powers": ["everything"]}]},
+        {"owner": None},
+    ],
+)
+def test_what_an_older_reader_does_not_know_permits_nothing(change: dict[str, object]) -> None:
+    members = {**json.loads(Standing(1, "all-normal", (), "p").to_bytes()), **change}
+
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        standing_of(json.dumps(members).encode())
+
+
+def test_a_standing_of_the_first_version_is_still_read() -> None:
+    plaintext = b"""{"version":3,"policy":"deny","provisions":[{"consent":"c","recorded":"r",
+        "effect":"permit","actors":[{"kind":"practitioner","value":"200000001"}],
+        "data":{"items":[],"related":[],"authors":[],"types":[],"labels":["N"],
+        "period":["2026",""]},"purposes":["TREAT"],"directions":["read"],"starts":"","ends":"",
+        "nested":false,"grant":""}],"owner":"p"}"""
+    provision = Provision(
+        "c", "r", "permit", (Actor("practitioner", "200000001"),),
+        Data(labels=("N",), period=("2026", "")), ("TREAT",), ("read",),
+    )  # fmt: skip
+
+    assert standing_of(plaintext) == Standing(3, "deny", (provision,), "p")
+    assert b"delegates" not in standing_of(plaintext).to_bytes()

@@ -28,6 +28,7 @@ versions = st.builds(
     labels=names,
     categories=names,
     references=names,
+    writers=names,
 )
 
 

@@ -1,4 +1,4 @@
-"""What is in force for one patient: the implicit policy and every active consent, compiled.
+"""What is in force for one patient: the implicit policy, every active consent, compiled, delegates.
 
 A consent compiles to provisions (dmp.fhir.consent reads the FHIR); a Standing is sealed at
 STANDING and numbered by the policy version that GUARD repeats in clear.
@@ -6,21 +6,28 @@ STANDING and numbered by the policy version that GUARD repeats in clear.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
+
+from dmp.domain.strict_json import LATER, read, written
 
 Effect = Literal["permit", "deny"]
 Direction = Literal["read", "write"]
 Policy = Literal["deny", "basic-normal", "all-normal", "break-glass-only"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
-ActorKind = Literal["practitioner", "organization", "role", "care-team", "anyone"]
+ActorKind = Literal[
+    "practitioner", "organization", "role", "care-team", "related-person", "anyone"
+]  # fmt: skip
+Grant = Literal["", "request", "break-glass"]
+Power = Literal["read", "write", "consent", "journal"]
+POWERS: tuple[Power, ...] = get_args(Power)
+DelegateKind = Literal["delegate", "guardian"]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`value`: INPE or FHIR id of a practitioner or organisation, a role's code, a CareTeam id."""
+    """`value`: an INPE or FHIR id, a role's code, the id of a CareTeam or RelatedPerson."""
 
     kind: ActorKind
     value: str = ""
@@ -31,8 +38,8 @@ class Data:
     """What a provision is about; empty means everything.
 
     `items` and `related` are `Type/id` (an encounter, care plan or episode for `related`),
-    `authors` INPE numbers, `types` resource types, `labels` security-label codes, `period` the
-    clinical dates from and to.
+    `authors` INPE numbers or FHIR ids of who wrote it, `types` resource types, `labels`
+    security-label codes, `period` the clinical dates from and to.
     """
 
     items: tuple[str, ...] = ()
@@ -44,69 +51,115 @@ class Data:
 
     def is_everything(self) -> bool:
         """Whether nothing narrows it."""
-        return self == Data()
+        return self == EVERYTHING
+
+
+EVERYTHING = Data()
 
 
 @dataclass(frozen=True, slots=True)
 class Provision:
     """One rule. Times are instants in UTC; an empty tuple of purposes or directions means any.
 
-    `nested` marks an exception inside its consent's root provision; `grant` a break-glass or
-    point-of-care grant rather than a lasting consent.
+    `nested` marks an exception inside its consent's root provision; `grant` one that the server
+    made at the point of care or in an emergency: it is for all its actors at once.
     """
 
     consent: str
     recorded: str
     effect: Effect
     actors: tuple[Actor, ...]
-    data: Data = Data()
+    data: Data = EVERYTHING
     purposes: tuple[str, ...] = ()
     directions: tuple[Direction, ...] = ()
     starts: str = ""
     ends: str = ""
     nested: bool = False
-    grant: str = ""
+    grant: Grant = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """A person who acts for the patient, from an instant to another (empty: without bound).
+
+    `person` is the pseudonym of their own record, `related` the id of the RelatedPerson.
+    """
+
+    person: str
+    powers: tuple[Power, ...]
+    starts: str = ""
+    ends: str = ""
+    kind: DelegateKind = "delegate"
+    related: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody of a care team, by INPE or FHIR id, from an instant to another."""
+
+    value: str
+    starts: str = ""
+    ends: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CareTeam:
+    """A care team that the patient wrote, as it stands now; its `id` is that of the CareTeam."""
+
+    id: str
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The policy in force; `version` grows by one with each change."""
+    """The policy in force; `version` grows by one with each change.
+
+    `teams` are the care teams that a provision names, each as its CareTeam stands now.
+    """
 
     version: int
     policy: Policy
     provisions: tuple[Provision, ...] = ()
     owner: str = ""
+    delegates: tuple[Delegate, ...] = field(default=(), metadata=LATER)
+    teams: tuple[CareTeam, ...] = field(default=(), metadata=LATER)
 
     def with_consent(self, consent: str, provisions: Iterable[Provision]) -> Standing:
         """The next version, in which `consent` stands for exactly these provisions (or none)."""
         others = tuple(p for p in self.provisions if p.consent != consent)
-        return replace(self, version=self.version + 1, provisions=(*others, *provisions))
+        after = replace(self, version=self.version + 1, provisions=(*others, *provisions))
+        named = after.teams_named()
+        return replace(after, teams=tuple(team for team in self.teams if team.id in named))
 
     def with_policy(self, policy: Policy) -> Standing:
         """The next version, under another implicit policy."""
         return replace(self, version=self.version + 1, policy=policy)
 
+    def with_delegates(self, related: str, delegates: Iterable[Delegate]) -> Standing:
+        """The next version, in which that RelatedPerson stands for exactly these (or none)."""
+        others = tuple(d for d in self.delegates if d.related != related)
+        return replace(self, version=self.version + 1, delegates=(*others, *delegates))
+
+    def with_teams(self, teams: Iterable[CareTeam]) -> Standing:
+        """The same version, in which those care teams have these members."""
+        changed = {team.id: team for team in teams}
+        others = tuple(team for team in self.teams if team.id not in changed)
+        return replace(self, teams=(*others, *changed.values()))
+
+    def teams_named(self) -> frozenset[str]:
+        """The ids of the care teams that a provision names."""
+        actors = (actor for p in self.provisions for actor in p.actors)
+        return frozenset(actor.value for actor in actors if actor.kind == "care-team")
+
     def to_bytes(self) -> bytes:
         """The plaintext that is sealed at STANDING."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode()
+        return written(self)
 
 
 def standing_of(plaintext: bytes) -> Standing:
-    """The inverse of `Standing.to_bytes`; anything unreadable raises, and so permits nothing."""
-    members = json.loads(plaintext)
-    members["provisions"] = tuple(_provision(p) for p in members["provisions"])
-    return Standing(**members)
+    """The inverse of `Standing.to_bytes`, of every version of it so far.
 
-
-def _provision(members: dict[str, object]) -> Provision:
-    data = members["data"]
-    actors = members["actors"]
-    if not isinstance(data, dict) or not isinstance(actors, list):
-        raise TypeError("not a provision")
-    return Provision(
-        **{  # type: ignore[arg-type]  # the members are what to_bytes wrote
-            **{name: tuple(v) if isinstance(v, list) else v for name, v in members.items()},
-            "data": Data(**{name: tuple(v) for name, v in data.items()}),
-            "actors": tuple(Actor(**actor) for actor in actors),
-        }
-    )
+    What came later and is missing has its default; what is missing otherwise, unknown or unreadable
+    raises ValueError, and so permits nothing.
+    """
+    return read(Standing, plaintext)

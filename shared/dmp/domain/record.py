@@ -10,7 +10,7 @@ import json
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dmp.domain.access import Item
+from dmp.domain.decision import Item
 
 PATIENT = "patient"
 
@@ -21,7 +21,8 @@ class Version:
 
     `at` is the instant of the commit; `author` and `origin` are the INPE of the organisation that
     wrote this version and version 1 (`patient` for the patient's own); `references` are the
-    `Type/id` it points at. A deleted version has no body.
+    `Type/id` it points at; `writers` the other names of organisation and practitioner of version 1.
+    A deleted version has no body.
     """
 
     type: str
@@ -38,6 +39,7 @@ class Version:
     labels: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,8 +50,9 @@ class Version:
     def item(self) -> Item:
         """What a decision is taken on."""
         return Item(
-            self.type, self.id, self.origin, self.encounter, self.date, self.labels, self.references
-        )
+            self.type, self.id, self.origin, self.encounter, self.date, self.labels,
+            self.references, self.writers,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -89,7 +92,7 @@ def encode(versions: Sequence[Version]) -> bytes:
         [
             v.type, v.id, v.version, v.at, v.commit, v.author, v.origin, len(v.body),
             int(v.deleted), v.date, v.encounter, list(v.labels), list(v.categories),
-            list(v.references),
+            list(v.references), list(v.writers),
         ]
         for v in versions
     ]  # fmt: skip
@@ -103,13 +106,14 @@ def decode(plaintext: bytes) -> list[Version]:
     versions = []
     for row in json.loads(plaintext[4:at]):
         kind, name, version, instant, commit, author, origin, length, deleted, *rest = row
-        date, encounter, labels, categories, references = rest
+        date, encounter, labels, categories, references, *later = rest
         body = plaintext[at : at + length]
         at += length
         versions.append(
             Version(
                 kind, name, version, instant, commit, author, origin, body, bool(deleted), date,
                 encounter, tuple(labels), tuple(categories), tuple(references),
+                tuple(later[0]) if later else (),
             )
         )  # fmt: skip
     return versions

@@ -1,21 +1,24 @@
 """FHIR R4 Consent on the IHE PCF profiles, compiled to provisions (PCF 1.1, volume 3, 5.6).
 
 Read and write are told apart by the extension `urn:dmp:consent-direction` on a provision, because
-PCF forbids `provision.action`; without it a provision is about both.
+PCF forbids `provision.action`; without it a provision is about both. `urn:dmp:grant` marks a
+Consent that the server itself made, `request` at the point of care or `break-glass`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
-from dmp.domain.consent import Actor, ActorKind, Data, Direction, Effect, Provision
+from dmp.domain.consent import Actor, ActorKind, Data, Direction, Effect, Grant, Provision
 from dmp.domain.identifiers import INPE
 from dmp.domain.instants import in_utc
 from dmp.domain.refusals import Invalid, Issue
 
 DIRECTION = "urn:dmp:consent-direction"
+GRANT = "urn:dmp:grant"
 _SCOPE = ("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")
 _CATEGORY = ("http://loinc.org", "59284-0")
 _RECIPIENT = ("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP")
@@ -34,6 +37,7 @@ def compile_consent(consent: Mapping[str, Any], name: str, recorded: str) -> tup
     issues = [*_basics(consent), *_shape(consent.get("provision", {}), "Consent.provision", 0)]
     if issues:
         raise Invalid(issues)
+    grant = grant_of(consent)
     root = _provision(consent["provision"], name, recorded, "Consent.provision")
     if consent["status"] != "active":
         return ()
@@ -41,7 +45,18 @@ def compile_consent(consent: Mapping[str, Any], name: str, recorded: str) -> tup
         _inherited(_provision(p, name, recorded, f"Consent.provision.provision[{i}]"), root)
         for i, p in enumerate(consent["provision"].get("provision", ()))
     ]
-    return (root, *nested)
+    return tuple(replace(provision, grant=grant) for provision in (root, *nested))
+
+
+def grant_of(consent: Mapping[str, Any]) -> Grant:
+    """What the server made it for; empty for a patient's own."""
+    for extension in consent.get("extension", ()):
+        if extension.get("url") == GRANT:
+            value: Grant = extension.get("valueCode")
+            if value not in ("request", "break-glass"):
+                raise Invalid("valueCode is request or break-glass", "Consent.extension")
+            return value
+    return ""
 
 
 def _basics(consent: Mapping[str, Any]) -> Iterator[Issue]:

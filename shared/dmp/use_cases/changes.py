@@ -130,6 +130,7 @@ class Workshop:
         self._suffixes: set[str] = set()
         caller = visit.ask.caller
         self._author = PATIENT if caller.kind == "patient" else caller.organization or ""
+        self._writers = () if caller.kind == "patient" else _names(caller)
 
     def ids(self, changes: Sequence[Change]) -> list[ResourceId]:
         """The id of each change, in order: its own, or a new one."""
@@ -198,6 +199,7 @@ class Workshop:
             commit=self._commit,
             author=self._author,
             origin=before.origin if before else self._author,
+            writers=before.writers if before else self._writers,
         )
         if resource is None:
             kept = before or made
@@ -218,6 +220,12 @@ class Workshop:
             categories=compartment.categories(resource),
             references=tuple(sorted(set(compartment.references(resource)))),
         )
+
+
+def _names(caller: Caller) -> tuple[str, ...]:
+    """By what the writer is known, beside the organisation's INPE number."""
+    known = (caller.practitioner, caller.practitioner_id, caller.organization_id)
+    return tuple(name for name in known if name)
 
 
 class Held:
