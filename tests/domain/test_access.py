@@ -27,7 +27,13 @@ DOCTOR = Asking(
     "read", "TREAT", NOW, None, frozenset({AMRANI, "p1"}), frozenset({CLINIC, "o1"}), "physician"
 )
 GLUCOSE = Item(
-    "Observation", "a", CLINIC, "Encounter/e", "2026-11-20T09:30:00+01:00", ("N",), ("Goal/g",)
+    "Observation",
+    "a",
+    CLINIC,
+    "Encounter/e",
+    "2026-11-20T09:30:00+01:00",
+    ("N",),
+    ("Goal/g", "Patient/p"),
 )
 ME, OTHER = Actor("practitioner", AMRANI), Actor("practitioner", BENNIS)
 MINE, THEIRS = Actor("organization", CLINIC), Actor("organization", HOSPITAL)
@@ -82,6 +88,19 @@ CASES = [
     ),
     Case("a permit naming a team I am not in", (permit(TEAM),), "policy-deny"),
     Case("a permit for anyone", (permit(ANYONE),), YES),
+    Case(
+        "a seal on what it refers to",
+        (deny(ANYONE, data=Data(items=("Goal/g",))), permit(ME)),
+        "seal",
+    ),
+    Case(
+        "a permit of what it refers to", (permit(ME, data=Data(items=("Goal/g",))),), "policy-deny"
+    ),
+    Case(
+        "a seal on the patient is not one on all that refers to them",
+        (deny(ANYONE, data=Data(items=("Patient/p",))), permit(ME)),
+        YES,
+    ),
     Case("a seal outweighs the narrowest permit", (SEAL, permit(ME, data=THIS)), "seal"),
     Case("a seal by label", (deny(ANYONE, data=LABELLED), permit(ME, data=THIS)), "seal"),
     Case("a seal by type", (deny(ANYONE, data=CLASS), permit(ME, data=THIS)), "seal"),

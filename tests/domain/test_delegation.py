@@ -136,6 +136,9 @@ def test_a_delegate_meets(
         ((SEAL,), GLUCOSE, Refuse("stronger-sign-in", "deny-1")),
         ((TREATMENT_SEAL,), GLUCOSE, Refuse("stronger-sign-in", "deny-1")),
         ((SEAL,), replace(GLUCOSE, id="z"), Permit("patient-own")),
+        ((SEAL,), Item("Consent", "c", related=THIS.items), Permit("patient-own")),
+        ((SEAL,), Item("AuditEvent", "j", related=THIS.items), Permit("patient-own")),
+        ((SEAL,), Item("Goal", "g", related=THIS.items), Refuse("stronger-sign-in", "deny-1")),
         ((deny(ANYONE), permit(ANYONE)), GLUCOSE, Permit("patient-own")),
     ],
 )

@@ -22,6 +22,7 @@ from dmp.domain.blocks import blocked_by
 from dmp.domain.consent import Provision, Standing
 from dmp.domain.decision import (
     BREAK_GLASS,
+    PATIENT_ONLY,
     Asking,
     Decision,
     Item,
@@ -39,7 +40,6 @@ __all__ = [
     "PATIENT_ONLY", "Asking", "Decision", "Item", "Permit", "Refuse", "Rule",
     "decide", "may_break_glass", "may_enter",
 ]  # fmt: skip
-PATIENT_ONLY = frozenset({"Consent", "AuditEvent"})
 _TREATMENT = frozenset({"TREAT", "ETREAT", "HPAYMT", "HOPERAT", "PATRQT"})
 _WIDTH = {"practitioner": 0, "organization": 1, "role": 2, "care-team": 2, "anyone": 3}
 _NOTHING = Item("", "")

@@ -13,6 +13,7 @@ Rule = Literal[
     "break-glass", "break-glass-forbidden", "break-glass-needed",
 ]  # fmt: skip
 BREAK_GLASS = "BTG"
+PATIENT_ONLY = frozenset({"Consent", "AuditEvent"})
 
 
 @dataclass(frozen=True, slots=True)

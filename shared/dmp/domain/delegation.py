@@ -1,6 +1,7 @@
 """The patient's own right, and that of the delegates and guardians who act for them.
 
-The patient sees all, but what is sealed only in a strong session. A delegate has the powers and
+The patient sees all, but what is sealed only in a strong session; consents and journal in any, for
+nobody is kept from closing their own door. A delegate has the powers and
 the period the patient (or a registrar, for a guardian) gave, and never what is sealed: a seal
 refuses everyone but the patient, save an exception inside it that names the delegate. A deny that
 names the delegate refuses too. The purpose of a seal or deny is no matter here, for a patient's
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dmp.domain.consent import Delegate, Power, Provision, Standing
-from dmp.domain.decision import Asking, Decision, Item, Permit, Refuse
+from dmp.domain.decision import PATIENT_ONLY, Asking, Decision, Item, Permit, Refuse
 from dmp.domain.matching import denies, is_in_force, is_live
 from dmp.domain.seals import is_seal, is_within_seal
 
@@ -22,7 +23,7 @@ def decide_for_patient(asking: Asking, standing: Standing, item: Item) -> Decisi
     live = [p for p in standing.provisions if is_in_force(p, asking)]
     seals = [p for p in live if is_seal(p) and denies(p.data, item)]
     if asking.patient == standing.owner:
-        if seals and not asking.strong:
+        if seals and not asking.strong and item.type not in PATIENT_ONLY:
             return Refuse("stronger-sign-in", _named(seals))
         return Permit("patient-own")
     delegate = _acting(asking, standing, (_power(asking, item),))

@@ -67,10 +67,14 @@ def permits(data: Data, item: Item) -> bool:
 
 
 def denies(data: Data, item: Item) -> bool:
-    """Whether a deny of the data reaches the item, or what refers to it: unless it cannot."""
+    """Whether a deny of the data reaches the item, or what refers to it: unless it cannot.
+
+    All of a record refers to its patient, so what names the Patient reaches that resource alone.
+    """
     reference = f"{item.type}/{item.id}"
+    others = (r for r in item.related if not r.startswith("Patient/"))
     return (
-        (not data.items or not {reference, *item.related}.isdisjoint(data.items))
+        (not data.items or not {reference, *others}.isdisjoint(data.items))
         and _reaches(data, item, reference)
         and (not data.labels or not for_deny(item.labels).isdisjoint(data.labels))
         and (data.period == ("", "") or _may_touch(item.date[:10], *data.period))
