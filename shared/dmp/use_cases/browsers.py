@@ -14,8 +14,8 @@ from dmp.domain.authorization import SignedIn
 from dmp.domain.browser import IDLE_S, Browser
 from dmp.domain.refusals import OAuthError, Unavailable
 from dmp.domain.sign_in import SECRET_BITS, TRIES, Session, is_secret, secret
+from dmp.use_cases.one_time_codes import OneTimeCodes
 from dmp.use_cases.ports import Clock
-from dmp.use_cases.sign_in import SignIn
 from dmp.use_cases.token_ports import SignIns
 
 _TRIES = 3
@@ -47,7 +47,7 @@ class Browsers:
     """The browser's side of sign-in."""
 
     rows: BrowserRows
-    sign_in: SignIn
+    codes: OneTimeCodes
     sign_ins: SignIns
     clock: Clock
 
@@ -66,20 +66,20 @@ class Browsers:
         return self._changed(held, lambda b: b.with_flow(flow))
 
     def start(self, held: Held, system: str, value: str, address: str) -> tuple[Held, bool]:
-        """Send a code to whoever has the identifier, as `SignIn.start`; whether it went out."""
-        started = self.sign_in.start(system, value, address)
+        """Send a code to whoever has the identifier; whether it went out is for operators alone."""
+        started = self.codes.start(system, value, address)
         return self._waiting(held, started.challenge), started.sent
 
     def again(self, held: Held, address: str) -> tuple[Held, bool]:
         """Send another code to the same person; OAuthError when nobody was named lately."""
-        started = self.sign_in.again(held.browser.challenge, address)
+        started = self.codes.again(held.browser.challenge, address)
         return self._waiting(held, started.challenge), started.sent
 
     def enter(self, held: Held, code: str) -> Held:
         """The browser, signed in under a new secret; else OAuthError with the tries left."""
         challenge = held.browser.challenge
         try:
-            session, _ = self.sign_in.enter(challenge, code)
+            session, _ = self.codes.enter(challenge, code)
         except OAuthError as refusal:
             left = refusal.details.get("tries_left")
             tries = left if isinstance(left, int) else 0
