@@ -103,6 +103,23 @@ def repair_gateway_responses() -> None:
     apigateway_v1._import_rest_api = import_rest_api
 
 
+def repair_mock_answers() -> None:
+    """SAM's preflights (`Cors`) are mocks, whose answers' headers the import did not read."""
+    imported = apigateway_v1._import_operation
+    parameters = ("api_id", "resource_id", "http_method", "operation")
+    _takes(imported, *parameters, "scheme_map", "default_security")
+    put = apigateway_v1._put_integration_response
+    _takes(put, "api_id", "resource_id", "http_method", "status_code", "data")
+
+    def import_operation(api: str, resource: str, method: str, told: Any, *rest: Any) -> None:
+        imported(api, resource, method, told, *rest)
+        integration = (told or {}).get("x-amazon-apigateway-integration") or {}
+        for answer in (integration.get("responses") or {}).values():
+            put(api, resource, method, answer["statusCode"], answer)
+
+    apigateway_v1._import_operation = import_operation
+
+
 def _fields(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body or b"{}")
@@ -193,6 +210,7 @@ REPAIRS = (
     repair_stream_positions,
     repair_stream_failures,
     repair_gateway_responses,
+    repair_mock_answers,
     repair_condition_keys,
     repair_resource_names,
     repair_layers,

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.build import ROOT
+from tests.e2e import node
 from tests.e2e.place import Place
 from tests.world import observation
 
 ADDRESS = "203.0.113.83"
-CLIENTS = Path(__file__).parent / "clients"
 
 
 @pytest.fixture(scope="module")
-def modules() -> Path:
-    """The pinned clients, installed once for each content of the lock."""
-    if shutil.which("npm") is None:
-        pytest.skip("Node.js is not at hand")
-    lock = CLIENTS / "package-lock.json"
-    key = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    folder = ROOT / ".local" / f"npm-{key}"
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(CLIENTS / name, folder / name)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(  # noqa: S603
-            command, cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-    shutil.copyfile(CLIENTS / "kit.mjs", folder / "kit.mjs")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def seen(place: Place, modules: Path) -> dict[str, Any]:
+def seen(place: Place) -> dict[str, Any]:
     """What the client saw."""
     home, physician = place.home("en"), place.practitioner("physician")
     home.grant(physician)
@@ -52,18 +25,7 @@ def seen(place: Place, modules: Path) -> dict[str, Any]:
         "other": place.stranger.id,
         "observation": observation(home.id, "8310-5", 37.5),
     }
-    done = subprocess.run(
-        ["node", "kit.mjs"],  # noqa: S607
-        cwd=modules,
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return node.run("kit.mjs", told)
 
 
 def test_it_finds_out_how_the_server_is_used(place: Place, seen: dict[str, Any]) -> None:

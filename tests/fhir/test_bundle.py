@@ -58,6 +58,7 @@ FAULTS: dict[str, tuple[Json, str]] = {
     "no method": (_bundle({"request": {"url": "x"}}), "Bundle.entry[0].request.method"),
     "method in an array": (_bundle({"request": {"method": []}}), "Bundle.entry[0].request.method"),
     "no url": (_bundle({"request": {"method": "GET"}}), "Bundle.entry[0].request.url"),
+    "a url of another host": (_bundle(_request("GET", "//a/b")), "Bundle.entry[0].request.url"),
     "an absolute url": (_bundle(_request("GET", "http://a/b")), "Bundle.entry[0].request.url"),
     "POST of nothing": (_bundle(_request("POST", "Observation")), "Bundle.entry[0].resource"),
     "GET with a resource": (
@@ -186,3 +187,9 @@ def test_a_history_tells_deletions() -> None:
     assert validate(read) == []
     assert "resource" not in read["entry"][0]
     assert read["entry"][1]["request"] == {"method": "POST", "url": "Patient"}
+
+
+def test_a_slash_before_the_url_makes_no_difference() -> None:
+    with_slash = entries_of(_bundle(_request("GET", "/Observation/1")))
+
+    assert with_slash == entries_of(_bundle(_request("GET", "Observation/1")))

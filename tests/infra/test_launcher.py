@@ -148,6 +148,26 @@ def test_gateway_responses_of_the_body_are_not_read() -> None:
     assert apigateway_v1._gateway_responses[api]["UNAUTHORIZED"]["statusCode"] == "401"
 
 
+def test_answers_of_a_mock_in_the_body_are_not_read() -> None:
+    answer = {"statusCode": "200", "responseParameters": {"method.response.header.A": "'b'"}}
+    integration = {"type": "mock", "responses": {"default": answer}}
+    path = {"options": {"x-amazon-apigateway-integration": integration}}
+    spec = {"info": {"title": "probe"}, "paths": {"/a": path}}
+
+    def headers() -> dict[str, str]:
+        api = apigateway_v1._import_rest_api(spec)
+        every = apigateway_v1._resources[api].values()
+        (method,) = [r["resourceMethods"]["OPTIONS"] for r in every if r["path"] == "/a"]
+        found: dict[str, str] = apigateway_v1._invoke_mock_v1(method["methodIntegration"])[1]
+        return found
+
+    assert "A" not in headers()
+
+    repairs.repair_mock_answers()
+
+    assert headers()["A"] == "b"
+
+
 def test_conditions_on_kms_contexts_and_senders_never_hold() -> None:
     context = json.dumps({"EncryptionContext": {"purpose": "notice"}}).encode()
     assert iam_actions.request_tag_context("kms", "kms:Decrypt", context, {}) == {}

@@ -202,7 +202,7 @@ def _entry(item: Mapping[str, Any], index: int) -> Entry:
         index=index,
         full_url=item.get("fullUrl"),
         method=request["method"],
-        url=request["url"],
+        url=request["url"].removeprefix("/"),
         resource=item.get("resource"),
         if_none_exist=request.get("ifNoneExist"),
         if_match=request.get("ifMatch"),
@@ -239,7 +239,8 @@ def _request_faults(request: Mapping[str, Any], resource: object, path: str) -> 
     if method not in accepted:
         yield Issue(f"must be {listed(accepted)}", f"{path}.request.method", "code-invalid")
         return
-    if not isinstance(url, str) or not url or url.startswith(("/", "http:", "https:")):
+    url = url.removeprefix("/") if isinstance(url, str) else ""  # as @medplum/core writes it
+    if not url or url.startswith(("/", "http:", "https:")):
         yield Issue("a URL relative to the FHIR base is expected", f"{path}.request.url", "value")
         return
     if method in ("POST", "PUT", "PATCH"):
