@@ -1,6 +1,8 @@
-"""Sends the codes of activation and of a new contact, worded in the person's language."""
+"""Sends the codes of activation, sign-in and first meetings, worded in the person's language."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from dmp.adapters.messages import Messages
 from dmp.adapters.texts import Texts
@@ -36,3 +38,16 @@ class SignInCodes:
         """Undeliverable when no address of the contact is taken."""
         words = {"code": code, "minutes": str(minutes)}
         self._messages.send(contact, self._texts.render("sign-in-code", contact.language, words))
+
+
+class MeetingCodes:
+    """Implements the port `CodeSender` of grants: by SMS where there is a phone, for it is urgent."""
+
+    def __init__(self, messages: Messages, texts: Texts) -> None:
+        self._messages = messages
+        self._texts = texts
+
+    def send_code(self, contact: Contact, words: dict[str, str]) -> None:
+        """Undeliverable when no address of the contact is taken."""
+        message = self._texts.render("request-code", contact.language, words)
+        self._messages.send(replace(contact, channel="sms"), message)

@@ -73,6 +73,21 @@ _SOURCES = {
         _("Urgent access to your record"),
         _("DMP: URGENT access to your record by {who} on {at}. See your journal. Ref. {reference}"),
     ),
+    "granted": _Source(
+        _("Someone may use your record"),
+        _("DMP: {who} may use your record until {end}. Not expected? See your journal. "
+          "Ref. {reference}"),
+    ),
+    "review-justified": _Source(
+        _("An urgent access was reviewed"),
+        _("DMP: urgent access by {who} on {at}, reviewed: justified. See your journal. "
+          "Ref. {reference}"),
+    ),
+    "review-unjustified": _Source(
+        _("An urgent access was reviewed"),
+        _("DMP: urgent access by {who} on {at}, reviewed: NOT justified. See your journal. "
+          "Ref. {reference}"),
+    ),
     "refused": _Source(
         _("Access to your record refused"),
         _("DMP: {who} was refused access to your record on {at}. Ref. {reference}"),

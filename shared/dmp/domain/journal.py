@@ -27,7 +27,8 @@ class Entry:
     """Who did what to whose record, by which rule, and what left.
 
     `id` is `<patient>.<entry>`; `at` an instant in UTC with milliseconds; `what` up to 20
-    `Type/id/_history/version`; beyond them `disclosed` counts and digests all.
+    `Type/id/_history/version`; beyond them `disclosed` counts and digests all. `reason` has the
+    `code` and `text` that a person gave.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Entry:
     query: str = ""
     what: tuple[str, ...] = ()
     disclosed: dict[str, object] = field(default_factory=dict)
+    reason: dict[str, str] = field(default_factory=dict)
 
     @property
     def patient(self) -> str:
@@ -61,7 +63,7 @@ class Entry:
             "outcome": self.outcome, "rule": self.rule, "who": self.who,
             "purpose": self.purpose, "salt": self.salt, "request": self.request,
             "client": self.client, "query": self.query, "what": list(self.what),
-            "disclosed": self.disclosed,
+            "disclosed": self.disclosed, "reason": self.reason,
         }  # fmt: skip
         full = {name: value for name, value in members.items() if value not in ("", [], {})}
         return canonical(full)

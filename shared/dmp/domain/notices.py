@@ -13,7 +13,10 @@ from typing import Literal
 
 from dmp.domain.contact import Contact
 
-Kind = Literal["access", "break-glass", "welcome", "consent", "contact-changed"]
+Kind = Literal[
+    "access", "break-glass", "welcome", "consent", "contact-changed", "granted",
+    "review-justified", "review-unjustified",
+]  # fmt: skip
 SHARDS = 8
 LEASE_S = 60  # below the queue's visibility: what comes again finds the lease over
 OVERDUE_S = 300
@@ -26,7 +29,7 @@ class Notice:
     """`at` an instant in UTC; `reference` 8 characters that the patient can quote.
 
     `due` is in epoch seconds; it and the reference stand in clear beside the sealed rest. `phone`
-    or `email`, when given, take the place of the contact's addresses.
+    or `email`, when given, take the place of the contact's addresses. `end`: of what was granted.
     """
 
     kind: Kind
@@ -38,6 +41,7 @@ class Notice:
     purpose: str = ""
     phone: str = ""
     email: str = ""
+    end: str = ""
 
     @property
     def shard(self) -> str:
@@ -52,6 +56,7 @@ class Notice:
             "reference": self.reference,
             "practitioner": self.practitioner,
             "organization": self.organization,
+            "end": self.end,
         }
 
     def addressed(self, contact: Contact) -> Contact:

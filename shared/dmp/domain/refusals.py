@@ -92,6 +92,12 @@ class StrongerSignInNeeded(Forbidden):
         super().__init__("prove yourself with your passkey or PIN, then send this again")
 
 
+class ContactJustChanged(Forbidden):
+    """No new grant is made for a day after the patient's address changed."""
+
+    code = "contact-just-changed"
+
+
 class NotFound(Refusal):
     """Unknown type, absent or hidden id."""
 
@@ -152,6 +158,12 @@ class Invalid(Refusal):
         super().__init__(first, expression, **details)
         if not isinstance(issues, str):
             self.issues = tuple(issues)
+
+
+class WrongCode(Invalid):
+    """Not the one-time code that was sent; `tries_left` says how often another may be given."""
+
+    code = "wrong-code"
 
 
 class TooMany(Refusal):

@@ -14,6 +14,7 @@ import orjson
 from dmp.domain.journal import Entry
 
 RULE = "urn:dmp:rule"
+REASON = "urn:dmp:reason"
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _SUBTYPES = "http://hl7.org/fhir/restful-interaction"
@@ -47,7 +48,7 @@ def audit_event(entry: Entry) -> bytes:
             "resourceType": "AuditEvent",
             "id": entry.id,
             "meta": {"lastUpdated": entry.at, "versionId": "1"},
-            "extension": [{"url": RULE, "valueCode": entry.rule}],
+            "extension": [{"url": RULE, "valueCode": entry.rule}, *_reason(entry)],
             "type": {"system": _TYPES, "code": "rest", "display": "Restful Operation"},
             "subtype": [{"system": _SUBTYPES, "code": subtype}],
             "action": action,
@@ -60,6 +61,17 @@ def audit_event(entry: Entry) -> bytes:
             "entity": list(_entities(entry)),
         }
     )
+
+
+def _reason(entry: Entry) -> Iterator[dict[str, Any]]:
+    """What the person gave as reason: a code, and their own words."""
+    parts = []
+    if code := entry.reason.get("code"):
+        parts.append({"url": "code", "valueCode": code})
+    if text := entry.reason.get("text"):
+        parts.append({"url": "text", "valueString": text})
+    if parts:
+        yield {"url": REASON, "extension": parts}
 
 
 def _agents(entry: Entry) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ Also the two other error forms of the API: RFC 6749 JSON under /oauth2 and RFC 9
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -48,6 +49,9 @@ def outcome_of(refusal: Refusal, request_id: str) -> bytes:
         Issue(i.text, i.expression, fallback if i.code == "invalid" else i.code, i.severity)
         for i in refusal.issues
     ]
+    if "tries_left" in refusal.details:
+        text = f"{issues[0].text}; {refusal.details['tries_left']} tries left"
+        issues = [replace(issues[0], text=text)]
     return operation_outcome(issues, refusal.code, request_id)
 
 

@@ -88,6 +88,17 @@ class Gate:
 
     def enter(self, ask: Ask) -> Visit:
         """Refuses, and journals the refusal, unless somebody live may enter."""
+        visit = self.knock(ask)
+        if visit is None:
+            raise NoPermit(NO_PERMIT)
+        decision = may_enter(visit.asking, visit.standing)
+        visit = replace(visit, rule=decision.rule)
+        if not isinstance(decision, Permit):
+            self.refuse(visit, decision.rule)
+        return visit
+
+    def knock(self, ask: Ask) -> Visit | None:
+        """At the door, with a live caller and nothing decided; None where no record is open."""
         now_ms = self._clock.now_ms()
         now = instant(now_ms)
         key = access_key(ask.caller, ask.patient)
@@ -95,23 +106,24 @@ class Gate:
         rows = door.rows if isinstance(door, Door) else door
         ask.caller.require_live(rows, now_ms // 1000, now[:10])
         if not isinstance(door, Door) or not door.active:
-            raise NoPermit(NO_PERMIT)
+            return None
         strong = ask.caller.is_strong(rows, now_ms // 1000)
         asking = replace(asking_of(ask.caller, ask.direction, now), strong=strong)
-        decision = may_enter(asking, door.standing)
-        visit = Visit(ask, door, asking, now_ms, decision.rule, key)
-        if not isinstance(decision, Permit):
-            self.refuse(visit, decision.rule)
-        return visit
+        return Visit(ask, door, asking, now_ms, "", key)
 
-    def refuse(self, visit: Visit, rule: str) -> None:
+    def refuse(self, visit: Visit, rule: str, reason: dict[str, str] | None = None) -> None:
         """Journal the refusal, then raise it."""
-        self.refused(visit, rule)
+        self.refused(visit, rule, reason)
         raise NoPermit(NO_PERMIT)
 
-    def refused(self, visit: Visit, rule: str) -> None:
+    def refused(self, visit: Visit, rule: str, reason: dict[str, str] | None = None) -> None:
         """Journal a refusal that was decided further in: of an item, or of its author."""
-        self._records.journal(visit.door, self.entry(visit, "refuse", rule))
+        entry = replace(self.entry(visit, "refuse", rule), reason=reason or {})
+        self._records.journal(visit.door, entry)
+
+    def told(self, visit: Visit, rule: str) -> None:
+        """Journal what needs no permit of the patient's: it discloses nothing of the record."""
+        self._records.journal(visit.door, self.entry(visit, "permit", rule))
 
     def read(self, ask: Ask, work: Callable[[Visit], Reading[T]]) -> T:
         """What `work` reads, once its entry is durable and the policy has not moved since."""
@@ -141,10 +153,9 @@ class Gate:
         return False
 
     def note(self, ask: Ask, door: Door, rule: str, now_ms: int) -> None:
-        """Journal what needs no permit of the patient's: it discloses nothing of the record."""
+        """The same, for who has come in by another way."""
         asking = asking_of(ask.caller, ask.direction, instant(now_ms))
-        visit = Visit(ask, door, asking, now_ms, rule, "")
-        self._records.journal(door, self.entry(visit, "permit", rule))
+        self.told(Visit(ask, door, asking, now_ms, rule, ""), rule)
 
     def entry(self, visit: Visit, outcome: Outcome, rule: str) -> Entry:
         """A journal entry of the visit, under a fresh id."""

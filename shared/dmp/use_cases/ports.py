@@ -14,7 +14,7 @@ from dmp.domain.notices import Notice
 from dmp.domain.record import State, Version
 
 Key = tuple[str, str]  # type and id: two types may bear one id
-Race = Literal["policy", "pointer", "access", "once", "swap", "id"]
+Race = Literal["policy", "pointer", "access", "once", "swap", "id", "code", "contact", "review"]
 
 
 class Raced(Exception):
@@ -94,10 +94,30 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """A break-glass that the region's officer looks at; no name of a person is in it.
+
+    `consent` is its Consent's id, `entry` the journal entry that tells the reason, `opened` in
+    epoch seconds; `state` is what it becomes, `seen` what it must be (empty: it must be new),
+    `contest` the entry with the patient's words, `outcome` the officer's.
+    """
+
+    consent: str
+    entry: str
+    opened: int
+    state: str = "open"
+    seen: str = ""
+    contest: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
-    """One commit and all that stands or falls with it.
+    """One commit and all that stands or falls with it; without versions, of the rest alone.
 
     `policy` is the version that GUARD must still show; `standing` replaces what is in force.
+    `code` is a first meeting's key and the MAC that is used up, and then the contact must not have
+    changed within a day of `contact_at` (epoch seconds).
     """
 
     patient: str
@@ -111,6 +131,9 @@ class Write:
     once: Once | None = None
     swaps: Sequence[Swap] = ()
     standing: Standing | None = None
+    code: tuple[str, bytes] | None = None
+    contact_at: int = 0
+    review: Review | None = None
 
 
 class Records(Protocol):

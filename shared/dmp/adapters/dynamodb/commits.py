@@ -7,12 +7,21 @@ from dataclasses import dataclass
 
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from dmp.adapters.compression import compress, decompress
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.grant_items import (
+    OPEN,
+    MeetingItem,
+    ReviewItem,
+    meeting_item,
+    review_key,
+)
 from dmp.adapters.dynamodb.opening import journal_item, notice_item
-from dmp.adapters.dynamodb.tables import GUARD, STANDING, RecordItem
+from dmp.adapters.dynamodb.tables import CONTACT, GUARD, STANDING, RecordItem
 from dmp.adapters.envelope import Ring
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
@@ -50,21 +59,25 @@ class Transaction:
     """
 
     def __init__(self) -> None:
-        self._checks: list[tuple[Race, Condition, str]] = []
-        self._puts: list[tuple[Race, RecordItem, Condition | None]] = []
-        self._updates: list[tuple[Race, RecordItem, int, Condition]] = []
+        self._checks: list[tuple[Race, Condition, tuple[str, str]]] = []
+        self._puts: list[tuple[Race, Model, Condition | None]] = []
+        self._updates: list[tuple[Race, Model, list[Action], Condition]] = []
 
-    def check(self, race: Race, patient: str, condition: Condition) -> None:
-        """GUARD must satisfy the condition."""
-        self._checks.append((race, condition, patient))
+    def check(self, race: Race, patient: str, condition: Condition, sk: str = GUARD) -> None:
+        """GUARD, or another item of the record, must satisfy the condition."""
+        self._checks.append((race, condition, (patient, sk)))
 
-    def put(self, race: Race, item: RecordItem, condition: Condition | None = None) -> None:
+    def put(self, race: Race, item: Model, condition: Condition | None = None) -> None:
         """Write the item; without a condition it must be new."""
         self._puts.append((race, item, condition))
 
+    def update(self, race: Race, item: Model, actions: list[Action], condition: Condition) -> None:
+        """Change attributes of an item."""
+        self._updates.append((race, item, actions, condition))
+
     def bump(self, patient: str, version: int, condition: Condition) -> None:
         """Set GUARD's policy version."""
-        self._updates.append(("policy", RecordItem(patient, GUARD), version, condition))
+        self.update("policy", RecordItem(patient, GUARD), [RecordItem.pv.set(version)], condition)
 
     def run(self, connection: Connection) -> None:
         """Commit; Raced names what the failed conditions were about."""
@@ -79,12 +92,12 @@ class Transaction:
     def _send(self, connection: Connection) -> None:
         absent = RecordItem.pk.does_not_exist()
         with TransactWrite(connection=connection) as transaction:
-            for _, condition, patient in self._checks:
-                transaction.condition_check(RecordItem, patient, GUARD, condition=condition)
+            for _, condition, place in self._checks:
+                transaction.condition_check(RecordItem, *place, condition=condition)
             for _, item, wanted in self._puts:
                 transaction.save(item, condition=absent if wanted is None else wanted)
-            for _, item, version, condition in self._updates:
-                transaction.update(item, [RecordItem.pv.set(version)], condition=condition)
+            for _, item, actions, condition in self._updates:
+                transaction.update(item, actions, condition=condition)
 
 
 class Commits:
@@ -119,8 +132,9 @@ class Commits:
             standing = RecordItem(write.patient, STANDING, b=sealed, pv=version)
             transaction.put("policy", standing, RecordItem.pv == write.policy)
             transaction.bump(write.patient, version, holds)
-        for item in commit_items(ring, write.patient, write.commit, write.versions):
-            transaction.put("id", item)
+        if write.versions:
+            for item in commit_items(ring, write.patient, write.commit, write.versions):
+                transaction.put("id", item)
         for pointer in write.pointers:
             _put_pointer(transaction, write.patient, pointer)
         transaction.put("id", journal_item(ring, write.entry))
@@ -132,6 +146,7 @@ class Commits:
             _put_swap(transaction, ring, write.patient, swap)
         if write.once is not None:
             _put_once(transaction, ring, write.patient, write.once)
+        _put_grant(transaction, write)
         transaction.run(self.connection)
 
     def used(self, door: Door, key: str, now: int) -> tuple[str, bytes] | None:
@@ -203,6 +218,28 @@ def _put_once(transaction: Transaction, ring: Ring, patient: str, once: Once) ->
 def _put_swap(transaction: Transaction, ring: Ring, patient: str, swap: Swap) -> None:
     item = RecordItem(patient, f"I#{ring.token(swap.key)}", entry=swap.commit, ttl=swap.until)
     transaction.put("swap", item, RecordItem.entry == swap.seen if swap.seen else None)
+
+
+def _put_grant(transaction: Transaction, write: Write) -> None:
+    """Use up the code of a first meeting, if the contact stands; keep what is to be reviewed."""
+    if write.code is not None:
+        key, mac = write.code
+        settled = RecordItem.until.does_not_exist() | (RecordItem.until <= write.contact_at)
+        transaction.check("contact", write.patient, settled, CONTACT)
+        live = (MeetingItem.mac == mac) & (MeetingItem.expires > write.contact_at)
+        transaction.update("code", meeting_item(key), [MeetingItem.mac.remove()], live)
+    if (review := write.review) is not None:
+        item = ReviewItem(
+            review_key(review.consent),
+            review=OPEN if review.state != "reviewed" else None,
+            opened=review.opened,
+            state=review.state,
+            entry=review.entry,
+            contest=review.contest or None,
+            outcome=review.outcome or None,
+        )
+        unmoved = ReviewItem.state == review.seen if review.seen else ReviewItem.pk.does_not_exist()
+        transaction.put("review", item, unmoved)
 
 
 def _told(call: Callable[[], object], race: Race) -> None:
