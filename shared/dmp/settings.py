@@ -89,6 +89,22 @@ class QuerySettings(RecordSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentSettings(RecordSettings):
+    """consent_changes: it also sends the codes of first meetings.
+
+    `break_glass_roles`: those who may break the glass, with commas between. `request_answer_ms`:
+    how long asking for a first meeting takes at least, so that the time does not tell whether
+    there is a record.
+    """
+
+    identifier_key_arn: str
+    sms_sender: str
+    mail_sender: str
+    break_glass_roles: str
+    request_answer_ms: int = 700
+
+
+@dataclass(frozen=True, slots=True)
 class JournalSettings(RecordSettings):
     """journal: it also tells the key that checkpoints are signed with."""
 

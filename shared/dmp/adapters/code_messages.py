@@ -41,7 +41,7 @@ class SignInCodes:
 
 
 class MeetingCodes:
-    """Implements the port `CodeSender` of grants: by SMS where there is a phone, for it is urgent."""
+    """Implements the port `CodeSender` of grants: by SMS where there is a phone."""
 
     def __init__(self, messages: Messages, texts: Texts) -> None:
         self._messages = messages

@@ -8,8 +8,8 @@ from typing import Any
 from dmp.domain.grants import Grant
 from dmp.domain.identifiers import INPE
 from dmp.domain.refusals import Invalid
+from dmp.fhir.consent import GRANT, grant_of
 
-GRANT = "urn:dmp:grant"
 _SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 _RECIPIENT = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
@@ -48,14 +48,6 @@ def grant_consent(grant: Grant) -> dict[str, Any]:
         "policy": [{"uri": f"urn:dmp:policy:{grant.kind}"}],
         "provision": provision,
     }
-
-
-def grant_of(consent: Mapping[str, Any]) -> str:
-    """`request` or `break-glass` for a Consent that the server made, else empty."""
-    for extension in consent.get("extension", ()):
-        if extension.get("url") == GRANT:
-            return str(extension.get("valueCode", ""))
-    return ""
 
 
 def require_untouched(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:

@@ -24,6 +24,8 @@ from dmp.domain.refusals import (
 )
 from dmp.domain.widening import widens
 from dmp.fhir.consent import compile_consent
+from dmp.fhir.grants import require_untouched
+from dmp.fhir.json_reader import reread
 from dmp.fhir.validator import validate
 from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
@@ -95,9 +97,10 @@ class ConsentChanges:
     def _commit(self, visit: Visit, request: Request, change: Change) -> Written:
         at_ms = self._clock.now_ms()
         commit = commit_id(at_ms, self._clock.random_bits(35))
-        workshop = Workshop(visit, commit, at_ms, self._clock)
+        workshop, held = Workshop(visit, commit, at_ms, self._clock), self._held(visit, change)
         (name,) = workshop.ids([change])
-        made = workshop.make(change, name, change.resource, self._held(visit, change))
+        made = workshop.make(change, name, change.resource, held)
+        _keep_grants(change, held)
         version = made.version
         if version is None:
             return Written(204, {}, b"")
@@ -135,6 +138,14 @@ def _next(standing: Standing, change: Change, version: Version) -> Standing:
         return standing.with_consent(version.id, ())
     provisions = compile_consent(change.resource, version.id, version.at)
     return standing.with_consent(version.id, provisions)
+
+
+def _keep_grants(change: Change, held: Held) -> None:
+    """What the server granted is the patient's to end, and nobody's to make or to stretch."""
+    if change.resource is not None:
+        before = held.current(CONSENT, change.id) if change.id else None
+        body = reread(before.body) if before is not None and before.body else None
+        require_untouched(body, change.resource)
 
 
 def patient_only(caller: Caller) -> None:
