@@ -72,7 +72,8 @@ def texts() -> list[str]:
 
 def code_of(text: str) -> str:
     """The code in a text."""
-    return next(word for word in text.split() if len(word) == 6 and word.isdigit())
+    words = (word.rstrip(".") for word in text.split())
+    return next(word for word in words if len(word) == 6 and word.isdigit())
 
 
 def start(app: Any, identifier: tuple[str, str] = CIN, ip: str = "") -> tuple[int, dict[str, Any]]:

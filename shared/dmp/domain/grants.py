@@ -25,6 +25,7 @@ SKEW_S = 600  # how far an app's clock may be ahead when it says "from now"
 PER_MEETING_DAY = 3
 PER_PRACTITIONER_HOUR = 60
 PER_PATIENT_DAY = 10
+OUTCOMES = ("justified", "unjustified")
 TEXT_MIN, TEXT_MAX = 10, 500
 
 

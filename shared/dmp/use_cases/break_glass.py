@@ -57,6 +57,7 @@ class BreakGlass:
         begun = visit.door.access_until > now
         return Terms(
             kind="break-glass",
+            rule="break-glass",
             notice="break-glass",
             ends=instant(now_ms + rules.BREAK_GLASS_S * 1000),
             purposes=(rules.EMERGENCY,),

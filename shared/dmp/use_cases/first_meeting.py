@@ -109,6 +109,7 @@ class FirstMeeting:
             self.granting.gate.refuse(visit, "block")
         return Terms(
             kind="request",
+            rule="grant",
             notice="granted",
             ends=meeting.ends,
             purposes=rules.PURPOSES,

@@ -28,13 +28,14 @@ _SUFFIX_BITS = 20
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is granted, and what else stands or falls with it.
+    """What is granted, by which rule, and what else stands or falls with it.
 
     `code` is used up by it; `reason` goes to the sealed journal; `reviewed` puts it on the
     officer's list; `access` opens with it.
     """
 
     kind: Kind
+    rule: str
     notice: NoticeKind
     ends: str
     purposes: tuple[str, ...]
@@ -110,7 +111,7 @@ class Granting:
         change = Change("create", CONSENT, CONSENT, resource, resource_id(name))
         answer = one_answer(self._base, request)([Made(change, version)], at_ms)
         entry = replace(
-            self.gate.entry(visit, "permit", terms.kind),
+            self.gate.entry(visit, "permit", terms.rule),
             what=(version.name,),
             reason=terms.reason or {},
         )
