@@ -20,6 +20,9 @@ PATIENT = "0123456789abcdefghij"
 STATUSES = {
     "consent_changes/create": 201,
     "consent_changes/search": 200,
+    "consent_changes/request": 202,
+    "consent_changes/grant": 422,
+    "consent_changes/break_glass": 201,
     "record_writes/create": 201,
     "record_writes/transaction": 200,
     "record_writes/update": 201,

@@ -25,6 +25,8 @@ _READ = ("read", "vread", "history-instance", "search-type")
 _WRITE = ("create", "update", "delete")
 _OPERATIONS = "http://hl7.org/fhir/OperationDefinition/"
 _OWN_OPERATIONS = {"Composition": ("Composition-document",), "Patient": ("Patient-everything",)}
+_OUR_OPERATIONS = "https://dmp.ma/fhir/OperationDefinition/"
+_CONSENT_OPERATIONS = ("request", "grant", "break-glass")
 _AUDIT_PARAMETERS = {"patient": "reference", "date": "date"}
 _TOKENS_TOLD = {
     "system/*.cruds": "an app for the practitioner named in hl7-b2b",
@@ -165,6 +167,11 @@ def _resource(name: str) -> Json:
         {"name": text.partition("-")[2], "definition": f"{_OPERATIONS}{text}"}
         for text in operations
     ]
+    if name == "Consent":
+        told["operation"] += [
+            {"name": text, "definition": f"{_OUR_OPERATIONS}Consent-{text}"}
+            for text in _CONSENT_OPERATIONS
+        ]
     return told
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dmp.domain.caller import Caller
 from dmp.domain.grants import Grant, Kind
@@ -89,25 +90,10 @@ class Granting:
         return first_answer(request, used)
 
     def _commit(self, request: Request, visit: Visit, terms: Terms) -> Written:
-        at_ms = self._clock.now_ms()
-        caller = request.caller
+        at_ms, caller = self._clock.now_ms(), request.caller
         resource = grant_consent(_grant(caller, visit.ask.patient, terms, instant(at_ms)))
-        commit = commit_id(at_ms, self._clock.random_bits(35))
-        suffix = base32hex(self._clock.random_bits(_SUFFIX_BITS), 4)
-        name = f"{visit.ask.patient}.{commit}.{suffix}"
-        version = Version(
-            type=CONSENT,
-            id=name,
-            version=1,
-            at=instant(at_ms),
-            commit=commit,
-            author=caller.organization or "",
-            origin=PATIENT,  # theirs to end, whoever made it
-            body=json_reader.write(stamped(resource, name, 1, instant(at_ms))),
-            date=compartment.clinical_date(resource),
-            categories=compartment.categories(resource),
-            references=tuple(sorted(set(compartment.references(resource)))),
-        )
+        version = self._version(visit.ask.patient, resource, caller.organization or "", at_ms)
+        name = version.id
         change = Change("create", CONSENT, CONSENT, resource, resource_id(name))
         answer = one_answer(self._base, request)([Made(change, version)], at_ms)
         entry = replace(
@@ -120,7 +106,7 @@ class Granting:
             visit.door,
             Write(
                 patient=visit.ask.patient,
-                commit=commit,
+                commit=version.commit,
                 versions=[version],
                 entry=entry,
                 policy=visit.standing.version,
@@ -134,6 +120,26 @@ class Granting:
             ),
         )
         return answer
+
+    def _version(
+        self, patient: str, resource: Mapping[str, Any], author: str, at_ms: int
+    ) -> Version:
+        commit = commit_id(at_ms, self._clock.random_bits(35))
+        suffix = base32hex(self._clock.random_bits(_SUFFIX_BITS), 4)
+        name, at = f"{patient}.{commit}.{suffix}", instant(at_ms)
+        return Version(
+            type=CONSENT,
+            id=name,
+            version=1,
+            at=at,
+            commit=commit,
+            author=author,
+            origin=PATIENT,  # theirs to end, whoever made it
+            body=json_reader.write(stamped(resource, name, 1, at)),
+            date=compartment.clinical_date(resource),
+            categories=compartment.categories(resource),
+            references=tuple(sorted(set(compartment.references(resource)))),
+        )
 
 
 def notice_of(kind: NoticeKind, entry: Entry, caller: Caller, ends: str = "") -> Notice:
