@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dmp.domain.caller import Caller, Kind, covered, in_order
+from dmp.domain.caller import Caller, Kind
 from dmp.domain.refusals import ScopeMissing, Unauthenticated
 
 NOW, DAY = 1_795_000_000, "2026-11-22"
@@ -19,6 +19,8 @@ LIVE: dict[str, dict[str, Any]] = {
     "session#s1": {"active": True, "expires": NOW + 1},
     "client#app": {"active": True},
     "role#2#1": {"active": True, "starts": DAY, "ends": DAY},
+    "practitioner#2": {"active": True},
+    "organization#1": {"active": True},
 }
 
 
@@ -52,13 +54,19 @@ LIVE: dict[str, dict[str, Any]] = {
 def test_a_scope_covers_what_smart_v2_says(
     scope: str, kind: Kind, resource_type: str, letter: str, expected: bool
 ) -> None:
-    assert covered(("launch", scope), kind, resource_type, letter) == expected
+    caller = replace(PATIENT if kind == "patient" else DOCTOR, scopes=("launch", scope))
+
+    assert caller.covers(resource_type, letter) == expected
 
 
-@pytest.mark.parametrize("letters", ["c", "rs", "cruds", "ud"])
+@pytest.mark.parametrize("letters", ["rs", "cruds", "ud"])
 def test_letters_come_in_the_order_of_cruds(letters: str) -> None:
-    assert in_order(letters)
-    assert len(letters) == 1 or not in_order(letters[::-1])
+    for written in (letters, letters[::-1]):
+        caller = replace(DOCTOR, scopes=(f"user/Observation.{written}",))
+        right = written == letters
+        assert [caller.covers("Observation", letter) for letter in letters] == [right] * len(
+            letters
+        )
 
 
 @pytest.mark.parametrize(
@@ -99,6 +107,11 @@ def test_the_live_are_let_in() -> None:
         (DOCTOR, "client#app", None),
         (DOCTOR, "client#app", {"active": False}),
         (DOCTOR, "client#app", {}),
+        (DOCTOR, "practitioner#2", None),
+        (DOCTOR, "practitioner#2", {"active": False}),
+        (DOCTOR, "organization#1", None),
+        (DOCTOR, "organization#1", {"active": False}),
+        (DOCTOR, "ended#t", {}),
         (DOCTOR, "role#2#1", None),
         (DOCTOR, "role#2#1", {"active": False}),
         (DOCTOR, "role#2#1", {"active": True, "starts": "2026-11-23"}),

@@ -21,9 +21,10 @@ _BY_ATTRIBUTE = (
     ("practitioner_name", "practitioner_name"),
     ("organization_name", "organization_name"),
     ("prefix", "prefix"),
+    ("app", "app"),
 )
 _NEEDED = {
-    "patient": ("client_id", "purpose", "patient", "session"),
+    "patient": ("client_id", "purpose", "patient"),
     "practitioner": ("client_id", "purpose", "practitioner", "organization", "role"),
 }
 
@@ -31,7 +32,7 @@ _NEEDED = {
 def claims_of(caller: Caller) -> dict[str, object]:
     """What the token says of the caller; issuer, audience, region and `iat` are the issuer's."""
     claims: dict[str, object] = {
-        "sub": caller.patient or caller.client_id,
+        "sub": caller.subject,
         "client_id": caller.client_id,
         "kind": caller.kind,
         "scope": " ".join(caller.scopes),
@@ -61,7 +62,8 @@ def caller_of(claims: Mapping[str, object]) -> Caller:
         token_id=_text(claims, "jti"),
         **optional,
     )
-    if not all(getattr(caller, attribute) for attribute in _NEEDED[kind]):
+    lives = kind == "practitioner" or caller.session or caller.app
+    if not lives or not all(getattr(caller, attribute) for attribute in _NEEDED[kind]):
         raise Unauthenticated("the access token does not say for whom it is")
     return caller
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from dmp.domain.refusals import ScopeMissing, Unauthenticated
+from dmp.domain.scopes import Restriction, parsed
 
 Kind = Literal["patient", "practitioner"]
 _LETTERS = {
     "create": "c", "read": "r", "vread": "r", "history": "r", "update": "u", "patch": "u",
     "delete": "d", "search": "s",
 }  # fmt: skip
+_NOT_ACTIVE = "the token's client, person, place, session or authorization is not active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,9 @@ class Caller:
     """A patient in a session, or a practitioner acting for an organisation through an app.
 
     `purpose` is a v3-ActReason code (TREAT, ETREAT, BTG, HOPERAT; PATRQT for a patient's session).
-    `expires` is in epoch seconds. Practitioner and organisation are INPE numbers.
+    `expires` is in epoch seconds. Practitioner and organisation are INPE numbers. `app` is the
+    authorization by which a person let an app in; `patient` of a practitioner is the one that the
+    app was launched with.
     """
 
     kind: Kind
@@ -39,17 +44,53 @@ class Caller:
     practitioner_id: str | None = None
     organization_id: str | None = None
     prefix: str = ""
+    app: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Whom the token speaks for: a person, or an app by itself."""
+        if self.kind == "patient":
+            return self.patient or ""
+        return (self.app and self.practitioner_id) or self.client_id
+
+    @property
+    def confined(self) -> str | None:
+        """The one record that an app's token is for; None when its scopes name none."""
+        if not self.app:
+            return None
+        named = self.kind == "patient" or any(s.startswith("patient/") for s in self.scopes)
+        return (self.patient or "") if named else None
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts whose scopes are the caller's: `patient/` only where one is known."""
+        if self.kind == "patient":
+            return ("patient",)
+        return ("user", "system", "patient") if self.confined else ("user", "system")
 
     def registry_keys(self) -> list[str]:
         """Keys of the registry rows that every request reads."""
         proofs = [f"credential#{self.patient}"] if self.kind == "patient" else []
-        return [*self._live_keys(), *proofs]
+        ended = [] if self.session or self.app else [self.ended_key]
+        return [*self._live_keys(), *proofs, *ended]
 
     def _live_keys(self) -> list[str]:
         """Of those, the rows that must be active."""
-        if self.kind == "patient":
-            return [f"session#{self.session}"]
-        return [f"client#{self.client_id}", f"role#{self.practitioner}#{self.organization}"]
+        alone = self.kind == "patient" and not self.app
+        keys = [f"session#{self.session}"] if self.session or alone else []
+        if self.app:
+            keys.append(f"app#{self.app}")
+        if not alone:
+            keys.append(f"client#{self.client_id}")
+        if self.kind == "practitioner":
+            keys.append(f"role#{self.practitioner}#{self.organization}")
+            keys += [f"practitioner#{self.practitioner}", f"organization#{self.organization}"]
+        return keys
+
+    @property
+    def ended_key(self) -> str:
+        """The row that is there once the token itself was revoked."""
+        return f"ended#{self.token_id}"
 
     def require_live(self, rows: Mapping[str, Mapping[str, object]], now: int, day: str) -> None:
         """Refuse when the token is past its end or a row is absent, inactive or out of period.
@@ -58,14 +99,17 @@ class Caller:
         """
         if now >= self.expires:
             raise Unauthenticated("the access token has expired")
+        if self.ended_key in rows:
+            raise Unauthenticated("the access token was revoked")
         for key in self._live_keys():
             row = rows.get(key)
             if row is None or row.get("active") is not True:
-                raise Unauthenticated("the token's client, role or session is not active")
+                raise Unauthenticated(_NOT_ACTIVE)
             ends, starts, until = row.get("ends"), row.get("starts"), row.get("expires")
             if (isinstance(starts, str) and day < starts) or (isinstance(ends, str) and day > ends):
                 raise Unauthenticated("the practitioner's role is not active today")
-            if (self.session or until is not None) and not (isinstance(until, int) and now < until):
+            timed = key.startswith(("session#", "app#")) or until is not None
+            if timed and not (isinstance(until, int) and now < until):
                 raise Unauthenticated("the session has ended")
 
     def is_strong(self, rows: Mapping[str, Mapping[str, object]], now: int) -> bool:
@@ -81,24 +125,33 @@ class Caller:
         until = rows.get(f"session#{self.session}", {}).get("strong_until")
         return isinstance(until, int) and now < until
 
-    def require_scope(self, resource_type: str, interaction: str) -> None:
-        """Refuse unless a SMART v2 scope of the token covers the interaction on the type."""
-        if not covered(self.scopes, self.kind, resource_type, _LETTERS[interaction]):
+    def require_scope(
+        self, resource_type: str, interaction: str, *, by_content: bool = False
+    ) -> None:
+        """Refuse unless a SMART v2 scope of the token covers the interaction on the type.
+
+        A scope with search criteria counts only where the door judges it `by_content`.
+        """
+        covers = self.reaches if by_content else self.covers
+        if not covers(resource_type, _LETTERS[interaction]):
             raise ScopeMissing(f"no scope of the token covers {interaction} on {resource_type}")
 
+    def covers(self, resource_type: str, letter: str) -> bool:
+        """Whether a scope covers the letter of `cruds` on every resource of the type."""
+        return () in self.restrictions(resource_type, letter)
 
-def covered(scopes: Sequence[str], kind: Kind, resource_type: str, letter: str) -> bool:
-    """SMART v2 grammar `(patient|user|system)/(Type|*).c?r?u?d?s?`; other scopes cover nothing."""
-    contexts = ("patient",) if kind == "patient" else ("user", "system")
-    for scope in scopes:
-        context, _, rest = scope.partition("/")
-        wanted, _, letters = rest.partition(".")
-        about = context in contexts and wanted in ("*", resource_type)
-        if about and in_order(letters) and letter in letters:
-            return True
-    return False
+    def reaches(self, resource_type: str, letter: str) -> bool:
+        """Whether a scope covers the letter on some resources of the type, or on every one."""
+        return bool(self.restrictions(resource_type, letter))
+
+    def restrictions(self, resource_type: str, letter: str) -> tuple[Restriction, ...]:
+        """The search criteria of each scope that is about the letter on the type."""
+        return _restrictions(self.scopes, self.contexts, resource_type, letter)
 
 
-def in_order(letters: str) -> bool:
-    """Whether the letters are a non-empty subsequence of `cruds`, as SMART v2 orders them."""
-    return bool(letters) and "".join(x for x in "cruds" if x in letters) == letters
+@lru_cache(maxsize=4096)
+def _restrictions(
+    scopes: tuple[str, ...], contexts: tuple[str, ...], resource_type: str, letter: str
+) -> tuple[Restriction, ...]:
+    covering = (s for s in parsed(scopes) if s.covers(contexts, resource_type, letter))
+    return tuple(scope.restriction for scope in covering)

@@ -26,7 +26,7 @@ def allowed(event: Mapping[str, Any], caller: Caller) -> dict[str, object]:
     """Allow for every route of the API's stage, since the answer is cached by token."""
     arn, stage, *_ = str(event["methodArn"]).split("/")
     return {
-        "principalId": caller.patient or caller.client_id,
+        "principalId": caller.subject,
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [

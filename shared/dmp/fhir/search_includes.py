@@ -86,7 +86,7 @@ class Includer:
                 key = (other.type, other.id)
                 if key in held or key in without:
                     continue
-                if self._view.includable(other.type):
+                if self._view.includable(other):
                     held.add(key)
                     found.append(other)
                     waiting.append((other, False))

@@ -156,7 +156,7 @@ def _leads(view: View, inner: Mapping[str, Criterion], value: Any, owner: Json) 
         criterion = inner.get(within["resourceType"])
         return criterion is not None and criterion.test(within, view)
     found = view.target(value)
-    if found is None or found.type not in inner or not view.joinable(found.type):
+    if found is None or found.type not in inner or not view.joinable(found):
         return False
     test = inner[found.type].test
     return view.remember((test, found.id), lambda: test(view.resource(found), view))
@@ -164,8 +164,7 @@ def _leads(view: View, inner: Mapping[str, Criterion], value: Any, owner: Json) 
 
 def _referred(view: View, kind: str, back: Parameter, test: Test) -> frozenset[str]:
     """What the resources of the type that pass the test refer to."""
-    if not view.joinable(kind):
-        return frozenset()
-    passing = (r for r in map(view.resource, view.of_type(kind)) if test(r, view))
+    held = map(view.resource, filter(view.joinable, view.of_type(kind)))
+    passing = (resource for resource in held if test(resource, view))
     named = (view.name_of(value) for resource in passing for _, value in back.find(resource))
     return frozenset(name for name in named if name is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from dmp.domain.record import Version
@@ -18,16 +18,16 @@ class View:
     """A record as one caller sees it.
 
     Nothing else is ever asked: what is not in it has no part in matches, chains, includes or
-    order. `joinable` are the types that chains and `_has` may look into, `includable` those that
-    may be added to an answer (None: all); matches themselves are the caller's own choice.
+    order. `joinable` tells what chains and `_has` may look into, `includable` what may be added to
+    an answer (None: all); matches themselves are the caller's own choice.
     """
 
     def __init__(
         self,
         versions: Iterable[Version] = (),
         base: str = "",
-        joinable: Collection[str] | None = None,
-        includable: Collection[str] | None = None,
+        joinable: Callable[[Version], bool] | None = None,
+        includable: Callable[[Version], bool] | None = None,
     ) -> None:
         self._base = base
         self._joinable = joinable
@@ -44,13 +44,13 @@ class View:
         """In the order in which they were first written."""
         return self._by_type.get(resource_type, [])
 
-    def joinable(self, resource_type: str) -> bool:
-        """Whether chains and `_has` may look into the type."""
-        return self._joinable is None or resource_type in self._joinable
+    def joinable(self, version: Version) -> bool:
+        """Whether chains and `_has` may look into the resource."""
+        return self._joinable is None or self._joinable(version)
 
-    def includable(self, resource_type: str) -> bool:
-        """Whether resources of the type may be added to an answer."""
-        return self._includable is None or resource_type in self._includable
+    def includable(self, version: Version) -> bool:
+        """Whether the resource may be added to an answer."""
+        return self._includable is None or self._includable(version)
 
     def resource(self, version: Version) -> Json:
         """The version's content."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dmp.domain.caller import Caller, covered
+from dmp.domain.caller import Caller
 from dmp.domain.identifiers import ResourceId, is_patient_id, resource_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Action
@@ -22,6 +22,7 @@ from dmp.use_cases.gate import Ask, Gate, Reading, Visit
 from dmp.use_cases.listings import Found, Listing
 from dmp.use_cases.pages import Pages
 from dmp.use_cases.ports import Clock, Paging, Records
+from dmp.use_cases.restrictions import within
 from dmp.use_cases.searches import Searches, absent, anchored, living, permitted
 
 
@@ -75,13 +76,14 @@ class AccessQueries:
 
         def work(visit: Visit) -> Reading[bytes]:
             every = self._versions(visit, resource_type, name)
-            if not every or not visit.sees(every[-1].item):
+            if not every or not _readable(visit, every[-1], every[-1]):
                 return Reading(absent())
-            shown = [historic(version, self._base) for version in reversed(every)]
+            shown = [v for v in reversed(every) if _readable(visit, v, every[-1])]
+            entries = [historic(version, self._base) for version in shown]
             body = bundle.history(
-                shown, total=len(shown), links=(), last_updated=instant(visit.now_ms)
+                entries, total=len(shown), links=(), last_updated=instant(visit.now_ms)
             )
-            return Reading(body, [v.name for v in every], every[-1].commit)
+            return Reading(body, [v.name for v in shown], every[-1].commit)
 
         return self._gate.read(_ask(request, name, resource_type, "history"), work)
 
@@ -113,7 +115,7 @@ class AccessQueries:
             found = [
                 version
                 for version in living(seen)
-                if wanted.takes(version) and covered(caller.scopes, caller.kind, version.type, "r")
+                if wanted.takes(version) and within(caller, "r", version)
             ]
             order = anchored(found, page, state)
             made = Found(order, len(found), seen)
@@ -143,7 +145,7 @@ def named(caller: Caller, resource_type: str, text: str, interaction: str) -> Re
     """The id in a URL: 404 for a type or form that no record holds, or outside the token's own."""
     if resource_type not in compartment.served():
         raise NotFound("the resource type is not served", "type")
-    caller.require_scope(resource_type, interaction)
+    caller.require_scope(resource_type, interaction, by_content=True)
     name = resource_id(text)
     if name is None or (caller.kind == "patient" and name.patient != caller.patient):
         raise absent()
@@ -157,11 +159,17 @@ def _ask(request: Request, name: ResourceId, resource_type: str, action: Action)
 
 def _one(visit: Visit, version: Version | None, newest: Version | None) -> Reading[Version]:
     """One version, if the resource as it stands now may be seen."""
-    if version is None or newest is None or not visit.sees(newest.item):
+    if version is None or newest is None or not _readable(visit, version, newest):
         return Reading(absent())
     if version.deleted:
         return Reading(Gone("the resource was deleted", "id"))
     return Reading(version, [version.name], version.commit)
+
+
+def _readable(visit: Visit, version: Version, newest: Version) -> bool:
+    """Whether the resource may be seen as it stands now, and the version is within the scopes."""
+    caller = visit.ask.caller
+    return visit.sees(newest.item) and all(within(caller, "r", v) for v in (newest, version))
 
 
 def historic(version: Version, base: str) -> bundle.Version:

@@ -22,16 +22,19 @@ from dmp.domain.refusals import (
     NotAuthor,
     NotFound,
     PreconditionFailed,
+    ScopeMissing,
     TooLarge,
 )
 from dmp.fhir import compartment, json_reader
 from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
 from dmp.use_cases.ports import Clock, Key, Pointer
+from dmp.use_cases.restrictions import within
 
 RESOURCE_BYTES_MAX = 1024 * 1024
 Kind = Literal["create", "update", "patch", "delete", "nothing"]
 Patch = Callable[[dict[str, Any]], dict[str, Any]]
+_LETTERS: Mapping[Kind, str] = {"create": "c", "update": "u", "patch": "u", "delete": "d"}
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"\Z')
 
 
@@ -128,7 +131,7 @@ class Workshop:
         self._at = instant(at_ms)
         self._clock = clock
         self._suffixes: set[str] = set()
-        caller = visit.ask.caller
+        self._caller = caller = visit.ask.caller
         self._author = PATIENT if caller.kind == "patient" else caller.organization or ""
         self._writers = () if caller.kind == "patient" else _names(caller)
 
@@ -150,7 +153,8 @@ class Workshop:
         if change.kind == "nothing":
             return Made(change, None)
         if change.kind == "create":
-            return Made(change, self._permitted(self._version(change, name, resource, None)))
+            made = self._permitted(self._version(change, name, resource, None))
+            return Made(change, self._scoped(made, change))
         before = held.current(change.type, name)
         if before is None and (name.commit or change.kind == "patch"):
             raise NotFound("there is no such resource", f"{change.path}.id")
@@ -160,7 +164,8 @@ class Workshop:
         if change.kind == "delete" and (before is None or before.deleted):
             return Made(change, None)
         version = self._permitted(self._version(change, name, resource, before))
-        return Made(change, version, held.next_pointer(change.type, name, self._commit))
+        pointer = held.next_pointer(change.type, name, self._commit)
+        return Made(change, self._scoped(version, change), pointer)
 
     def _may_change(self, before: Version | None, change: Change) -> None:
         wanted = etag_of(change.if_match)
@@ -168,7 +173,8 @@ class Workshop:
             own = before.origin == self._author
             seen = self._visit.sees(before.item)
             permitted = isinstance(self._visit.decides(before.item), Permit)
-            if not seen and not (own and permitted):  # hidden, then: from its author too
+            covered = before.deleted or within(self._caller, _LETTERS[change.kind], before)
+            if not covered or (not seen and not (own and permitted)):  # from its author too
                 raise NotFound("there is no such resource", f"{change.path}.id")
             if not own:
                 text = "only the organisation that wrote version 1 may change it"
@@ -177,6 +183,13 @@ class Workshop:
             raise PreconditionFailed("If-Match does not name the current version", change.path)
         if change.if_none_match == "*" and before is not None and not before.deleted:
             raise PreconditionFailed("If-None-Match: the resource exists", change.path)
+
+    def _scoped(self, version: Version, change: Change) -> Version:
+        """What is written is within the scopes as well: nothing is moved out of them."""
+        if not version.deleted and not within(self._caller, _LETTERS[change.kind], version):
+            text = f"the token's scopes do not cover {change.kind} of a {change.type} like this"
+            raise ScopeMissing(text, change.path)
+        return version
 
     def _permitted(self, version: Version) -> Version:
         if not isinstance(self._visit.decides(version.item), Permit):

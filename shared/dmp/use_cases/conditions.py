@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
-from dmp.domain.caller import covered
 from dmp.domain.identifiers import resource_id
 from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, Invalid, Issue, NotFound, PreconditionFailed
@@ -19,6 +18,7 @@ from dmp.fhir.search_view import View
 from dmp.use_cases.changes import Change
 from dmp.use_cases.gate import ONCE_S, Visit
 from dmp.use_cases.ports import Records, Swap
+from dmp.use_cases.restrictions import known, reach
 
 _SHAPING = frozenset(
     {"_count", "_elements", "_include", "_revinclude", "_sort", "_summary", "_total"}
@@ -98,10 +98,9 @@ def _found(visit: Visit, state: State, kind: str, criteria: str, path: str) -> l
     if shaping := [name for name, _ in pairs if name.partition(":")[0] in _SHAPING]:
         raise BadParameter(f"{shaping[0]} shapes an answer and is no criterion", path)
     query = search.parse(kind, pairs)
-    seen = [version for version in state.living() if visit.sees(version.item)]
     caller = visit.ask.caller
-    joinable = {v.type for v in seen if covered(caller.scopes, caller.kind, v.type, "s")}
-    view = View(seen, joinable=joinable)
+    seen = [v for v in state.living() if visit.sees(v.item) and known(caller, v)]
+    view = View(seen, joinable=reach(caller, "s"))
     return [v for v in view.of_type(kind) if search.matches(query, view.resource(v), view)]
 
 

@@ -47,7 +47,7 @@ class ConsentChanges:
     def create(self, request: Request, resource: dict[str, Any]) -> Written:
         """`POST /fhir/Consent`: 201; in force at once when its status is active."""
         patient_only(request.caller)
-        request.caller.require_scope(CONSENT, "create")
+        request.caller.require_scope(CONSENT, "create", by_content=True)
         _check(resource)
         return self._change(request, Change("create", CONSENT, CONSENT, resource))
 
@@ -56,7 +56,7 @@ class ConsentChanges:
     ) -> Written:
         """`PUT /fhir/Consent/{id}`; `status: inactive` revokes."""
         patient_only(request.caller)
-        request.caller.require_scope(CONSENT, "update")
+        request.caller.require_scope(CONSENT, "update", by_content=True)
         _check(resource)
         if resource.get("id") != text:
             raise Invalid("the resource's id must be the one in the URL", "Consent.id")
@@ -66,7 +66,7 @@ class ConsentChanges:
     def revoke(self, request: Request, text: str, if_match: str | None) -> Written:
         """`DELETE /fhir/Consent/{id}`: 204, also when it was revoked so before."""
         patient_only(request.caller)
-        request.caller.require_scope(CONSENT, "delete")
+        request.caller.require_scope(CONSENT, "delete", by_content=True)
         name = _named(request, text)
         return self._change(request, Change("delete", CONSENT, CONSENT, None, name, if_match))
 

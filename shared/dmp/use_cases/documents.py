@@ -8,7 +8,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 
-from dmp.domain.caller import covered
 from dmp.domain.instants import instant
 from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, Gone, TooLarge
@@ -17,6 +16,7 @@ from dmp.fhir.document import brought, document
 from dmp.use_cases.access_queries import Request, named
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
 from dmp.use_cases.ports import Clock, Records
+from dmp.use_cases.restrictions import within
 from dmp.use_cases.searches import absent
 
 TYPE = "Composition"
@@ -43,7 +43,9 @@ class Documents:
         def work(visit: Visit) -> Reading[bytes]:
             state = self._records.state(visit.door)
             composition = state.current.get((TYPE, name.text))
-            if composition is None or not visit.sees(composition.item):
+            if composition is None or not (
+                visit.sees(composition.item) and within(visit.ask.caller, "r", composition)
+            ):
                 return Reading(absent())
             if composition.deleted:
                 return Reading(Gone("the resource was deleted", "id"))
@@ -71,7 +73,7 @@ class Documents:
             found = state.current.get((kind, own))
             if found is None or found.deleted or number not in ("", str(found.version)):
                 continue
-            known = visit.sees(found.item) and covered(caller.scopes, caller.kind, kind, "r")
+            known = visit.sees(found.item) and within(caller, "r", found)
             if known and (kind, own) not in taken:
                 taken.add((kind, own))
                 yield found

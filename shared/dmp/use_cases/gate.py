@@ -18,7 +18,7 @@ from dmp.domain.identifiers import ResourceId, commit_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Action, Entry, Outcome, disclosure, who_of
 from dmp.domain.notices import Notice, reference_of
-from dmp.domain.refusals import NoPermit, Refusal, Unavailable
+from dmp.domain.refusals import NoPermit, NotFound, Refusal, Unavailable
 from dmp.use_cases.ports import Access, Clock, Door, Raced, Records
 
 T = TypeVar("T")
@@ -105,6 +105,8 @@ class Gate:
         door = self._records.enter(ask.patient, ask.caller, ask.wanted, key)
         rows = door.rows if isinstance(door, Door) else door
         ask.caller.require_live(rows, now_ms // 1000, now[:10])
+        if ask.caller.confined not in (None, ask.patient):
+            raise NotFound("there is no such record for this token")
         if not isinstance(door, Door) or not door.active:
             return None
         strong = ask.caller.is_strong(rows, now_ms // 1000)

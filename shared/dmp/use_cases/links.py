@@ -14,6 +14,7 @@ from dmp.fhir import compartment, references
 from dmp.fhir.definitions import resource_types
 from dmp.use_cases.changes import Change, Held
 from dmp.use_cases.gate import Visit
+from dmp.use_cases.restrictions import known
 
 LINKS_MAX = 200
 NAMED_MAX = 20
@@ -74,7 +75,7 @@ def _is_there(visit: Visit, held: Held, kind: str, name: ResourceId) -> bool:
     if version is None or version.deleted:
         return False
     own = version.origin == visit.ask.caller.organization
-    return own or visit.sees(version.item)
+    return (own or visit.sees(version.item)) and known(visit.ask.caller, version)
 
 
 def _refuse(changes: Sequence[Change], texts: Collection[str], why: str) -> None:

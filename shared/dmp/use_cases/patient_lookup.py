@@ -47,6 +47,8 @@ class PatientLookup:
         caller = request.caller
         if caller.kind != "practitioner":
             raise Forbidden("only a practitioner finds a patient by identifier")
+        if caller.confined:
+            raise Forbidden("the app was let in to one record: it finds no other")
         caller.require_scope("Patient", "search")
         system, value = _asked(parameters)
         now_ms = self._clock.now_ms()

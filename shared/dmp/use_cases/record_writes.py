@@ -73,7 +73,7 @@ def change_of(
 ) -> Change:
     """The change that a request or an entry asks for, its scope and target checked."""
     writable(where.type, path)
-    request.caller.require_scope(where.type, kind)
+    request.caller.require_scope(where.type, kind, by_content=True)
     if where.criteria == "":
         raise BadParameter("criteria or an id are expected", path)
     name = None

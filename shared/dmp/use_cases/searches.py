@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from dmp.domain.access import Permit
-from dmp.domain.caller import Caller, covered
+from dmp.domain.caller import Caller
 from dmp.domain.identifiers import is_patient_id, resource_id
 from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, Issue, NotFound
@@ -25,6 +25,7 @@ from dmp.use_cases.gate import Reading, Visit
 from dmp.use_cases.listings import Found, Key, Listing, Total, key_of
 from dmp.use_cases.pages import Page, Pages
 from dmp.use_cases.ports import Clock
+from dmp.use_cases.restrictions import known, reach
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -46,7 +47,7 @@ class Searches:
         """
         if resource_type not in compartment.served():
             raise NotFound("the resource type is not served", "type")
-        caller.require_scope(resource_type, "search")
+        caller.require_scope(resource_type, "search", by_content=True)
         token, asked = Pages.token_of(parameters)
         patient = self._patient(caller, resource_type, asked)
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
@@ -54,7 +55,7 @@ class Searches:
         criteria = [(n, v) for n, v in asked if not _only_names(resource_type, n)]
         query = search.parse(resource_type, criteria, reading)
         for kinds in query.joined:
-            if not any(covered(caller.scopes, caller.kind, kind, "s") for kind in kinds):
+            if not any(caller.reaches(kind, "s") for kind in kinds):
                 caller.require_scope(min(kinds), "search")
         understood = [(n, v) for n, v in asked if n not in query.unknown]
         listing = Listing(resource_type, understood, query.count, _total(query))
@@ -62,8 +63,9 @@ class Searches:
 
     def _patient(self, caller: Caller, resource_type: str, asked: Parameters) -> str:
         named = search.patients_named(resource_type, asked, self.base)
-        if not named and caller.kind == "patient" and caller.patient:
-            return caller.patient
+        own = caller.patient if caller.kind == "patient" else caller.confined
+        if not named and own:
+            return own
         name = "_id" if resource_type == "Patient" else "patient"
         if len(named) != 1:
             raise BadParameter("a search names exactly one patient", name)
@@ -105,18 +107,13 @@ class Search:
         return pages.answer(visit, self.listing, page, found, state.newest)
 
     def _view(self, caller: Caller, seen: Sequence[Version]) -> View:
-        kinds = {version.type for version in seen}
-        joinable, includable = (
-            frozenset(k for k in kinds if covered(caller.scopes, caller.kind, k, letter))
-            for letter in "sr"
-        )
-        return View(seen, self.searches.base, joinable, includable)
+        return View(seen, self.searches.base, reach(caller, "s"), reach(caller, "r"))
 
     def _matching(self, view: View) -> list[Version]:
         """Those that match, as first written."""
-        found = view.of_type(self.query.resource_type)
+        found = [v for v in view.of_type(self.query.resource_type) if view.joinable(v)]
         if not self.query.criteria:
-            return list(found)
+            return found
         return [v for v in found if search.matches(self.query, view.resource(v), view)]
 
     def _ordered(self, found: Sequence[Version], view: View) -> Sequence[Version]:
@@ -159,8 +156,9 @@ class _Along:
 
 def permitted(visit: Visit, state: State) -> list[Version]:
     """What the caller may see, deletions included, in the order it was first written."""
+    caller = visit.ask.caller
     seen = [v for v in state.current.values() if isinstance(visit.decides(v.item), Permit)]
-    return sorted(seen, key=_written)
+    return sorted((v for v in seen if known(caller, v)), key=_written)
 
 
 def living(versions: Sequence[Version]) -> list[Version]:

@@ -16,6 +16,7 @@ from dmp.use_cases.access_queries import Request, historic
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
 from dmp.use_cases.pages import PAGE, SKEW_MS
 from dmp.use_cases.ports import Clock, Records
+from dmp.use_cases.restrictions import reach
 from dmp.use_cases.searches import absent
 
 COUNT_DEFAULT = 100
@@ -46,15 +47,22 @@ class TypeHistory:
         """A history Bundle. A resource that is hidden now is hidden in all its versions."""
         if resource_type not in compartment.served():
             raise NotFound("the resource type is not served", "type")
-        request.caller.require_scope(resource_type, "search")
+        request.caller.require_scope(resource_type, "search", by_content=True)
         asked = _asked(request.caller, parameters)
 
         def work(visit: Visit) -> Reading[bytes]:
             log = self._records.log(visit.door)
             versions = [v for v in reversed(log) if v.type == resource_type]
             newest = State().fold(log).current
-            seen = [v for v in versions if visit.sees(newest[v.type, v.id].item)]
-            seen = [v for v in seen if v.at >= asked.since]
+            scoped = reach(request.caller, "s")
+            seen = [
+                version
+                for version in versions
+                if visit.sees((last := newest[version.type, version.id]).item)
+                and scoped(last)
+                and scoped(version)
+                and version.at >= asked.since
+            ]
             return self._answer(visit, resource_type, asked, seen)
 
         caller, patient = request.caller, asked.patient

@@ -1,0 +1,46 @@
+"""What a token's scopes leave of a record where they have search criteria.
+
+A resource outside them is to its caller as if it had never been written. A deletion has no content
+to judge: where a scope has criteria, it is outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dmp.domain.caller import Caller
+from dmp.domain.record import Version
+from dmp.fhir import json_reader, scope_criteria
+
+
+def within(caller: Caller, letter: str, version: Version) -> bool:
+    """Whether a scope covers the letter of `cruds` on this very version."""
+    if caller.covers(version.type, letter):
+        return True
+    if not caller.reaches(version.type, letter) or not version.body:
+        return False
+    alternatives = caller.restrictions(version.type, letter)
+    return scope_criteria.holds(json_reader.reread(version.body), alternatives)
+
+
+def reach(caller: Caller, letter: str) -> Callable[[Version], bool]:
+    """`within`, remembered for each version of one request."""
+    judged: dict[tuple[str, str, int], bool] = {}
+
+    def judge(version: Version) -> bool:
+        key = (version.type, version.id, version.version)
+        if key not in judged:
+            judged[key] = within(caller, letter, version)
+        return judged[key]
+
+    return judge
+
+
+def known(caller: Caller, version: Version) -> bool:
+    """Whether the caller may know that the resource is there at all.
+
+    A type of which the token says nothing may be referred to, as its content is not told; where
+    scopes with criteria are all it has, the resource must be within one.
+    """
+    letters = [letter for letter in "cruds" if caller.reaches(version.type, letter)]
+    return not letters or any(within(caller, letter, version) for letter in letters)
