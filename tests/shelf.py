@@ -49,7 +49,7 @@ class Shelf:
     entries: list[Entry] = field(default_factory=list)
 
     def enter(self, *_: object) -> Door:
-        rows = {key: {"active": True} for key in DOCTOR.registry_keys()}
+        rows = {key: {"active": True} for key in DOCTOR.registry_keys()[:-1]}
         return Door(PID, active=True, standing=self.standing, rows=rows, access_until=NOW)
 
     def state(self, _: Door, until: str = "", also: Container[str] | None = None) -> State:

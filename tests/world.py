@@ -72,6 +72,8 @@ class World:
 
     def put_role(self, practitioner: str, organization: str, *, active: bool = True) -> None:
         """A practitioner's role in an organisation."""
+        for key in (f"practitioner#{practitioner}", f"organization#{organization}"):
+            self.put_row(key, active={"BOOL": True})
         row = {"active": {"BOOL": active}, "role": {"S": "physician"}}
         self.put_row(f"role#{practitioner}#{organization}", starts={"S": "2020-01-01"}, **row)
 

@@ -137,12 +137,15 @@ def test_an_expired_token_is_out(clinic: Clinic, which: int) -> None:
 
 
 @pytest.mark.parametrize("which", range(6))
-@pytest.mark.parametrize("gone", ["client", "role"])
+@pytest.mark.parametrize("gone", ["client", "role", "practitioner", "organization"])
 def test_whoever_is_no_longer_active_is_out_at_once(clinic: Clinic, which: int, gone: str) -> None:
     world, (request, body) = clinic.world, requests(clinic)[which]
     caller = replace(clinic.doctor, practitioner="200000007", client_id="app-x")
+    caller = replace(caller, organization="100000009")
     world.put_row("client#app-x", active={"BOOL": gone != "client"})
-    world.put_role("200000007", "100000001", active=gone != "role")
+    world.put_role("200000007", "100000009", active=gone != "role")
+    for kind, number in (("practitioner", "200000007"), ("organization", "100000009")):
+        world.put_row(f"{kind}#{number}", active={"BOOL": gone != kind})
 
     refused(world.call(request, caller, body), 401, "unauthenticated")
 

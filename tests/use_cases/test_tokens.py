@@ -158,6 +158,8 @@ def test_a_practitioner_without_a_directory_id_has_no_fhir_user(
     registry.found = {
         "client#clinic": {"active": True},
         f"role#{oauth.PHYSICIAN}#{oauth.CLINIC}": {"active": True},
+        f"practitioner#{oauth.PHYSICIAN}": {"active": True},
+        f"organization#{oauth.CLINIC}": {"active": True},
     }
     token = str(tokens.client_credentials(form(keys))["access_token"])
 

@@ -18,6 +18,7 @@ from dmp.domain.directory import Client
 from dmp.domain.identifiers import is_patient_id
 from dmp.domain.refusals import NotFound, OAuthError
 from dmp.domain.sign_in import SECRET_BITS, is_secret, secret
+from dmp.fhir import scope_criteria
 from dmp.use_cases.authorization_ports import Authorizations, Clients
 from dmp.use_cases.ports import Clock
 
@@ -180,6 +181,8 @@ def hashed(made: str) -> str:
 
 def _registered(words: Sequence[str], client: Client) -> tuple[str, ...]:
     """What the client is registered for of what it asks; the rest is left out, as RFC 6749 lets."""
+    if fault := scope_criteria.fault(words):
+        raise OAuthError("invalid_scope", fault)
     known = client.scopes.split()
     resources = smart.granted(" ".join(words), client.scopes)
     context = [word for word in rules.CONTEXT_WORDS if word in words and word in known]

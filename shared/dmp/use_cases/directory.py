@@ -11,9 +11,11 @@ from datetime import date
 from typing import Any
 
 from dmp.domain import scopes
+from dmp.domain.authorization import CONTEXT_WORDS, is_redirect_uri
 from dmp.domain.directory import Client, Organization, Practitioner, Role, is_key_url
 from dmp.domain.identifiers import is_inpe
 from dmp.domain.refusals import Invalid, Issue
+from dmp.fhir import scope_criteria
 
 Entry = Client | Practitioner | Organization | Role
 Row = Mapping[str, Any]
@@ -84,6 +86,7 @@ def _client(row: Row) -> Client:
         jwks=row.get("jwks", ""),
         jwks_uri=row.get("jwks_uri", ""),
         scopes=row["scopes"],
+        redirect_uris=tuple(row.get("redirect_uris", ())),
     )
 
 
@@ -120,6 +123,12 @@ def _client_faults(path: str, row: Row, usable_keys: Callable[[str], int]) -> It
         "scopes": _are_scopes,
     }
     yield from _check(path, row, tests)
+    redirects = row.get("redirect_uris", [])
+    if not isinstance(redirects, list) or not all(map(_is_redirect_uri, redirects)):
+        text = "https, a loopback address without port, or an app's own scheme; exact, no wildcard"
+        yield Issue(text, f"{path}.redirect_uris")
+    if redirects and not {"jwks", "jwks_uri"}.intersection(row):
+        return  # a public app
     yield from _key_faults(path, row, usable_keys)
 
 
@@ -192,12 +201,17 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_name, value))
 
 
+def _is_redirect_uri(value: Any) -> bool:
+    return isinstance(value, str) and is_redirect_uri(value)
+
+
 def _are_scopes(value: Any) -> bool:
     """Each word grants something, all of it fits a token."""
     if not isinstance(value, str) or len(value) > scopes.LENGTH_MAX:
         return False
     words = value.split()
-    return bool(words) and all(scopes.granted(word, word) for word in words)
+    grants = all(word in CONTEXT_WORDS or scopes.granted(word, word) for word in words)
+    return bool(words) and grants and not scope_criteria.fault(words)
 
 
 def _is_day(value: Any) -> bool:

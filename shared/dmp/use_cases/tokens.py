@@ -12,6 +12,7 @@ from dmp.domain.directory import Client, requester_of
 from dmp.domain.instants import instant
 from dmp.domain.refusals import OAuthError, Unauthenticated
 from dmp.domain.sign_in import SECRET_BITS, secret
+from dmp.fhir import scope_criteria
 from dmp.use_cases.ports import Clock
 from dmp.use_cases.token_ports import AccessTokens, Assertions, Directory
 
@@ -107,6 +108,8 @@ class Tokens:
 
 def granted(asked: str | None, registered: str) -> tuple[str, ...]:
     """The scopes a token gets: all that are registered when none is asked for."""
+    if fault := scope_criteria.fault((asked or "").split()):
+        raise OAuthError("invalid_scope", fault)
     given = scopes.granted(registered if asked is None else asked, registered)
     if not given:
         raise OAuthError("invalid_scope", "none of the scopes is granted to this client")
