@@ -87,7 +87,7 @@ def test_good_rows_become_entries_with_the_names_of_each_other() -> None:
         ({"clients": {"prefix": "1ab"}}, "clients[0].prefix"),
         ({"clients": {"prefix": "toolong"}}, "clients[0].prefix"),
         ({"clients": {"scopes": "system/*.read"}}, "clients[0].scopes"),
-        ({"clients": {"scopes": "system/*.rs openid"}}, "clients[0].scopes"),
+        ({"clients": {"scopes": "system/*.rs profile"}}, "clients[0].scopes"),
         ({"clients": {"scopes": ""}}, "clients[0].scopes"),
         ({"clients": {"organizations": ["x"]}}, "clients[0].organizations"),
         ({"clients": {"jwks": json.dumps({"keys": []})}}, "clients[0]"),
