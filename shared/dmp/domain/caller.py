@@ -149,6 +149,11 @@ class Caller:
         return _restrictions(self.scopes, self.contexts, resource_type, letter)
 
 
+def letter_of(interaction: str) -> str:
+    """The letter of `cruds` that an interaction needs."""
+    return _LETTERS[interaction]
+
+
 @lru_cache(maxsize=4096)
 def _restrictions(
     scopes: tuple[str, ...], contexts: tuple[str, ...], resource_type: str, letter: str

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from dmp.domain.access import Permit
-from dmp.domain.caller import Caller
+from dmp.domain.caller import Caller, letter_of
 from dmp.domain.identifiers import ResourceId, base32hex, resource_id
 from dmp.domain.instants import instant
 from dmp.domain.record import PATIENT, Version
@@ -22,19 +22,17 @@ from dmp.domain.refusals import (
     NotAuthor,
     NotFound,
     PreconditionFailed,
-    ScopeMissing,
     TooLarge,
 )
 from dmp.fhir import compartment, json_reader
 from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
 from dmp.use_cases.ports import Clock, Key, Pointer
-from dmp.use_cases.restrictions import within
+from dmp.use_cases.restrictions import scoped, within
 
 RESOURCE_BYTES_MAX = 1024 * 1024
 Kind = Literal["create", "update", "patch", "delete", "nothing"]
 Patch = Callable[[dict[str, Any]], dict[str, Any]]
-_LETTERS: Mapping[Kind, str] = {"create": "c", "update": "u", "patch": "u", "delete": "d"}
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"\Z')
 
 
@@ -154,7 +152,7 @@ class Workshop:
             return Made(change, None)
         if change.kind == "create":
             made = self._permitted(self._version(change, name, resource, None))
-            return Made(change, self._scoped(made, change))
+            return Made(change, scoped(self._caller, change.kind, made, change.path))
         before = held.current(change.type, name)
         if before is None and (name.commit or change.kind == "patch"):
             raise NotFound("there is no such resource", f"{change.path}.id")
@@ -165,7 +163,7 @@ class Workshop:
             return Made(change, None)
         version = self._permitted(self._version(change, name, resource, before))
         pointer = held.next_pointer(change.type, name, self._commit)
-        return Made(change, self._scoped(version, change), pointer)
+        return Made(change, scoped(self._caller, change.kind, version, change.path), pointer)
 
     def _may_change(self, before: Version | None, change: Change) -> None:
         wanted = etag_of(change.if_match)
@@ -173,7 +171,7 @@ class Workshop:
             own = before.origin == self._author
             seen = self._visit.sees(before.item)
             permitted = isinstance(self._visit.decides(before.item), Permit)
-            covered = before.deleted or within(self._caller, _LETTERS[change.kind], before)
+            covered = before.deleted or within(self._caller, letter_of(change.kind), before)
             if not covered or (not seen and not (own and permitted)):  # from its author too
                 raise NotFound("there is no such resource", f"{change.path}.id")
             if not own:
@@ -183,13 +181,6 @@ class Workshop:
             raise PreconditionFailed("If-Match does not name the current version", change.path)
         if change.if_none_match == "*" and before is not None and not before.deleted:
             raise PreconditionFailed("If-None-Match: the resource exists", change.path)
-
-    def _scoped(self, version: Version, change: Change) -> Version:
-        """What is written is within the scopes as well: nothing is moved out of them."""
-        if not version.deleted and not within(self._caller, _LETTERS[change.kind], version):
-            text = f"the token's scopes do not cover {change.kind} of a {change.type} like this"
-            raise ScopeMissing(text, change.path)
-        return version
 
     def _permitted(self, version: Version) -> Version:
         if not isinstance(self._visit.decides(version.item), Permit):

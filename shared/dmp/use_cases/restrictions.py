@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dmp.domain.caller import Caller
+from dmp.domain.caller import Caller, letter_of
 from dmp.domain.record import Version
+from dmp.domain.refusals import ScopeMissing
 from dmp.fhir import json_reader, scope_criteria
 
 
@@ -21,6 +22,14 @@ def within(caller: Caller, letter: str, version: Version) -> bool:
         return False
     alternatives = caller.restrictions(version.type, letter)
     return scope_criteria.holds(json_reader.reread(version.body), alternatives)
+
+
+def scoped(caller: Caller, interaction: str, version: Version, path: str) -> Version:
+    """What is written, if it is within the scopes as well: nothing is moved out of them."""
+    if not version.deleted and not within(caller, letter_of(interaction), version):
+        text = f"the token's scopes do not cover {interaction} of a {version.type} like this"
+        raise ScopeMissing(text, path)
+    return version
 
 
 def reach(caller: Caller, letter: str) -> Callable[[Version], bool]:
