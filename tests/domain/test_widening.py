@@ -10,7 +10,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dmp.domain.access import Asking, Item, Permit, decide
-from dmp.domain.consent import POLICIES, Actor, Data, Policy, Provision, Standing
+from dmp.domain.consent import (
+    POLICIES,
+    Actor,
+    CareTeam,
+    Data,
+    Effect,
+    Member,
+    Policy,
+    Provision,
+    Standing,
+)
 from dmp.domain.widening import widens
 
 OWNER = "0123456789abcdefghij"
@@ -172,3 +182,17 @@ def test_taking_consents_back_never_widens_unless_they_denied(old: Standing) -> 
     for one in permits:
         rest = tuple(p for p in old.provisions if p is not one)
         assert not widens(old, replace(old, provisions=rest))
+
+
+def test_a_care_team_widens_when_somebody_joins_or_escapes_a_deny() -> None:
+    def held(effect: Effect, *people: str) -> Standing:
+        members = tuple(Member((Actor("practitioner", name),)) for name in people)
+        provision = Provision("c", "1", effect, (Actor("care-team", "t"),))
+        return Standing(1, "deny", (provision,), "p", teams=(CareTeam("t", members),))
+
+    assert not widens(held("permit", "a", "b"), held("permit", "b"))
+    assert not widens(held("permit", "a"), replace(held("permit"), provisions=(), teams=()))
+    assert widens(held("permit", "a"), held("permit", "a", "b"))
+    assert widens(replace(held("permit"), provisions=(), teams=()), held("permit", "a"))
+    assert widens(held("deny", "a", "b"), held("deny", "b"))
+    assert not widens(held("deny", "a"), held("deny", "a"))

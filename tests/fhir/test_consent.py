@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dmp.domain.consent import Actor, Data, Provision
+from dmp.domain.directory import ACT_REASON
 from dmp.domain.refusals import Invalid
-from dmp.fhir.consent import DIRECTION, compile_consent
-from dmp.fhir.validator import validate
+from dmp.fhir.consent import DIRECTION, GRANT, TYPE, compile_consent
+from dmp.fhir.consent_references import ROLE as ROLES
 from tests.fhir import examples
 from tests.world import AMRANI, consent
 
@@ -45,6 +46,13 @@ def test_a_basic_consent_is_one_provision() -> None:
         (inpe("9", "Organization"), (Actor("organization", "9"),)),
         (actor(reference="Practitioner/x"), (Actor("practitioner", "x"),)),
         (actor(reference="Organization/x"), (Actor("organization", "x"),)),
+        (actor(reference="CareTeam/t.u"), (Actor("care-team", "t.u"),)),
+        (actor(reference="RelatedPerson/r"), (Actor("related-person", "r"),)),
+        (
+            actor(type="PractitionerRole", identifier={"system": ROLES, "value": "nurse"}),
+            (Actor("role", "nurse"),),
+        ),
+        (actor(identifier={"system": ROLES, "value": "nurse"}), (Actor("role", "nurse"),)),
     ],
 )
 def test_actors_are_named_by_inpe_or_id(given: dict[str, Any], expected: tuple[Actor, ...]) -> None:
@@ -187,9 +195,18 @@ BREACHES: list[tuple[Breach, str]] = [
      "Consent.provision.data[0].reference"),
     (data("instance", reference="Observation/a/_history/1"), "Consent.provision.data[0].reference"),
     (data("related", reference="urn:uuid:x/y"), "Consent.provision.data[0].reference"),
-    (data("authoredby", reference="Organization/x"), "Consent.provision.data[0].reference"),
-    (data("authoredby", type="Practitioner", identifier={"system": "urn:ma:inpe", "value": "2"}),
+    (data("related", reference="Observation/a"), "Consent.provision.data[0].reference"),
+    (data("authoredby", reference="Device/x"), "Consent.provision.data[0].reference"),
+    (data("authoredby", type="Device", identifier={"system": "urn:ma:inpe", "value": "2"}),
      "Consent.provision.data[0].reference"),
+    (data("authoredby", identifier={"system": "urn:ma:cin", "value": "2"}),
+     "Consent.provision.data[0].reference"),
+    (provision(actor=[actor(type="Device", identifier={"system": "urn:ma:inpe", "value": "2"})]),
+     "Consent.provision.actor[0].reference"),
+    (provision(actor=[actor(type="Practitioner", identifier={"system": ROLES, "value": "nurse"})]),
+     "Consent.provision.actor[0].reference"),
+    (provision(extension=[{"url": TYPE, "valueCode": "Bundle"}]), "Consent.provision.extension"),
+    (at("extension", to=[{"url": GRANT, "valueCode": "all"}]), "Consent.extension"),
 ]  # fmt: skip
 
 
@@ -206,28 +223,6 @@ def test_a_breach_names_its_element(breach: Breach, expression: str) -> None:
     assert expression in {issue.expression for issue in refused.value.issues}
 
 
-NOT_SERVED = {
-    "Consent-ex-consent-intermediate-authoredby.json": "Consent.provision.data[0].reference",
-}
-OFFICIAL = [path.name for path in examples.files("ihe-pcf") if path.name.startswith("Consent-")]
-
-
-@pytest.mark.parametrize("name", OFFICIAL)
-def test_official_pcf_consents_compile_or_say_what_is_not_served(name: str) -> None:
-    content = examples.resource(examples.folder("ihe-pcf") / name)
-    assert not validate(content)
-
-    if name in NOT_SERVED:
-        with pytest.raises(Invalid) as refused:
-            compile_consent(content, "c", AT)
-        assert [i.expression for i in refused.value.issues] == [NOT_SERVED[name]]
-        return
-    root = compile_consent(content, "c", AT)[0]
-    assert root.effect == content["provision"]["type"]
-    assert root.purposes == (("HRESCH",) if "research" in name else TREATMENT)
-    assert root.ends == ("2023-01-01T00:00:00.000Z" if "expired" in name else "")
-
-
 def test_the_focused_label_is_for_its_practitioner_alone() -> None:
     name = "Consent-ex-consent-advanced-normal-focused-psy.json"
     content = examples.resource(examples.folder("ihe-pcf") / name)
@@ -237,3 +232,53 @@ def test_the_focused_label_is_for_its_practitioner_alone() -> None:
     assert (root.data.labels, root.actors) == (("N",), (ANYONE,))
     assert focused.data.labels == ("PSY",)
     assert focused.actors == (Actor("practitioner", "ex-practitioner"),)
+
+
+def test_a_type_is_named_by_our_extension() -> None:
+    kinds = [{"url": TYPE, "valueCode": kind} for kind in ("Observation", "Condition")]
+
+    assert compiled(extension=kinds)[0].data == Data(types=("Observation", "Condition"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "author"),
+    [
+        ({"reference": "Practitioner/x"}, "Practitioner/x"),
+        ({"reference": "Organization/x"}, "Organization/x"),
+        ({"reference": "Patient/p"}, "patient"),
+        ({"identifier": {"system": "urn:ma:inpe", "value": "9"}}, "9"),
+        ({"type": "Practitioner", "identifier": {"system": "urn:ma:inpe", "value": "9"}}, "9"),
+    ],
+)
+def test_an_author_is_who_wrote_it(reference: dict[str, Any], author: str) -> None:
+    made = compiled(data=[{"meaning": "authoredby", "reference": reference}])
+
+    assert made[0].data == Data(authors=(author,))
+
+
+def test_another_systems_purpose_is_another_purpose() -> None:
+    purposes = [{"system": "urn:x", "code": "TREAT"}, {"system": ACT_REASON, "code": "BTG"}]
+
+    assert compiled(purpose=purposes)[0].purposes == ("BTG", "urn:x|TREAT")
+
+
+def test_an_exception_that_permits_stays_within_its_root() -> None:
+    inside = {"type": "permit", "securityLabel": [{"code": "PSY"}]}
+    _, nested = compiled(
+        dataPeriod={"start": "2026"}, securityLabel=[{"code": "N"}], provision=[inside]
+    )
+
+    assert nested.data == Data(labels=("PSY",), period=("2026", ""))
+    denied = compiled(dataPeriod={"start": "2026"}, provision=[{**inside, "type": "deny"}])[1]
+    assert denied.data == Data(labels=("PSY",))
+    assert compiled(dataPeriod={"start": "2026"}, provision=[{"type": "deny"}])[1].data == Data(
+        period=("2026", "")
+    )
+
+
+@pytest.mark.parametrize("grant", ["request", "break-glass"])
+def test_what_the_server_granted_is_marked(grant: str) -> None:
+    extension = [{"url": GRANT, "valueCode": grant}]
+    content = consent("p", provision=[{"type": "permit"}]) | {"extension": extension}
+
+    assert [p.grant for p in compile_consent(content, "c", AT)] == [grant, grant]

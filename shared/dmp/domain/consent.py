@@ -38,8 +38,8 @@ class Data:
     """What a provision is about; empty means everything.
 
     `items` and `related` are `Type/id` (an encounter, care plan or episode for `related`),
-    `authors` INPE numbers or FHIR ids of who wrote it, `types` resource types, `labels`
-    security-label codes, `period` the clinical dates from and to.
+    `authors` who wrote it (INPE, `Practitioner/id`, `Organization/id` or `patient`), `types`
+    resource types, `labels` security-label codes, `period` the clinical dates from and to.
     """
 
     items: tuple[str, ...] = ()
@@ -95,9 +95,9 @@ class Delegate:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody of a care team, by INPE or FHIR id, from an instant to another."""
+    """Somebody of a care team, who is all of the actors at once, from an instant to another."""
 
-    value: str
+    actors: tuple[Actor, ...]
     starts: str = ""
     ends: str = ""
 
@@ -124,12 +124,15 @@ class Standing:
     delegates: tuple[Delegate, ...] = field(default=(), metadata=LATER)
     teams: tuple[CareTeam, ...] = field(default=(), metadata=LATER)
 
-    def with_consent(self, consent: str, provisions: Iterable[Provision]) -> Standing:
-        """The next version, in which `consent` stands for exactly these provisions (or none)."""
+    def with_consent(
+        self, consent: str, provisions: Iterable[Provision], teams: Iterable[CareTeam] = ()
+    ) -> Standing:
+        """The next version, in which `consent` stands for exactly these provisions (or none).
+
+        `teams` are the care teams they name; one that no provision names any more is forgotten.
+        """
         others = tuple(p for p in self.provisions if p.consent != consent)
-        after = replace(self, version=self.version + 1, provisions=(*others, *provisions))
-        named = after.teams_named()
-        return replace(after, teams=tuple(team for team in self.teams if team.id in named))
+        return replace(self, provisions=(*others, *provisions)).with_teams(teams)
 
     def with_policy(self, policy: Policy) -> Standing:
         """The next version, under another implicit policy."""
@@ -141,15 +144,12 @@ class Standing:
         return replace(self, version=self.version + 1, delegates=(*others, *delegates))
 
     def with_teams(self, teams: Iterable[CareTeam]) -> Standing:
-        """The same version, in which those care teams have these members."""
-        changed = {team.id: team for team in teams}
-        others = tuple(team for team in self.teams if team.id not in changed)
-        return replace(self, teams=(*others, *changed.values()))
-
-    def teams_named(self) -> frozenset[str]:
-        """The ids of the care teams that a provision names."""
+        """The next version, in which those care teams, where a provision names them, are so."""
+        known = {team.id: team for team in (*self.teams, *teams)}
         actors = (actor for p in self.provisions for actor in p.actors)
-        return frozenset(actor.value for actor in actors if actor.kind == "care-team")
+        named = sorted({actor.value for actor in actors if actor.kind == "care-team"})
+        kept = tuple(known[name] for name in named if name in known)
+        return replace(self, version=self.version + 1, teams=kept)
 
     def to_bytes(self) -> bytes:
         """The plaintext that is sealed at STANDING."""

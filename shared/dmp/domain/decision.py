@@ -39,7 +39,7 @@ class Item:
     """What decides about one resource, from a commit's index alone.
 
     `author` is the INPE of the organisation that wrote version 1 (`patient` for their own);
-    `writers` are the other names by which that organisation and its practitioner are known.
+    `writers` name the practitioner (INPE) and both as `Practitioner/id` and `Organization/id`.
     """
 
     type: str

@@ -46,13 +46,22 @@ def is_actor(actor: Actor, asking: Asking, standing: Standing) -> bool:
     if actor.kind == "role":
         return bool(actor.value) and actor.value == asking.role
     if actor.kind == "care-team":
-        return any(_is_in(team, asking) for team in standing.teams if team.id == actor.value)
+        return any(
+            _is_in(team, asking, standing) for team in standing.teams if team.id == actor.value
+        )
     return actor.kind == "anyone"  # a kind that is not known is nobody
 
 
-def _is_in(team: CareTeam, asking: Asking) -> bool:
-    known = asking.practitioner | asking.organization
-    return any(m.value in known and is_live(m.starts, m.ends, asking.now) for m in team.members)
+def _is_in(team: CareTeam, asking: Asking, standing: Standing) -> bool:
+    return any(
+        bool(member.actors)
+        and is_live(member.starts, member.ends, asking.now)
+        and all(
+            actor.kind in ("practitioner", "organization") and is_actor(actor, asking, standing)
+            for actor in member.actors
+        )
+        for member in team.members
+    )
 
 
 def permits(data: Data, item: Item) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dmp.domain.consent import ActorKind, Data, Policy, Provision, Standing
+from dmp.domain.consent import Actor, ActorKind, CareTeam, Data, Policy, Provision, Standing
 
 _OPENNESS: dict[Policy, int] = {
     "deny": 0, "break-glass-only": 1, "basic-normal": 2, "all-normal": 3,
@@ -21,6 +21,8 @@ def widens(old: Standing, new: Standing) -> bool:
     Not so when the policy is no more open, every deny of `old` stands in `new` (or a longer one of
     the same consent), and every permit of `new` lies within one of `old`.
     """
+    if any(not _known(team, old) for team in new.teams):
+        return True
     if _rest(old) != _rest(new) or _OPENNESS[new.policy] > _OPENNESS[old.policy]:
         return True
     denies = [p for p in new.provisions if p.effect == "deny"]
@@ -35,8 +37,19 @@ def widens(old: Standing, new: Standing) -> bool:
 
 
 def _rest(standing: Standing) -> Standing:
-    """What is neither version, policy nor provision: it is not judged here, only compared."""
-    return replace(standing, version=0, policy="deny", provisions=())
+    """What is neither version, policy, provision nor care team: it is only compared."""
+    return replace(standing, version=0, policy="deny", provisions=(), teams=())
+
+
+def _known(team: CareTeam, old: Standing) -> bool:
+    """Whether all of the team were in it before, and none left whom a deny was to refuse."""
+    before = next((known for known in old.teams if known.id == team.id), None)
+    denied = any(
+        p.effect == "deny" and Actor("care-team", team.id) in p.actors for p in old.provisions
+    )
+    return before == team or (
+        before is not None and set(team.members) <= set(before.members) and not denied
+    )
 
 
 def _as_strict(deny: Provision, before: Provision) -> bool:

@@ -1,32 +1,38 @@
 """FHIR R4 Consent on the IHE PCF profiles, compiled to provisions (PCF 1.1, volume 3, 5.6).
 
 Read and write are told apart by the extension `urn:dmp:consent-direction` on a provision, because
-PCF forbids `provision.action`; without it a provision is about both. `urn:dmp:grant` marks a
+PCF forbids `provision.action`; without it a provision is about both. `urn:dmp:resource-type` there
+names a type of resources, because PCF forbids `provision.class`. `urn:dmp:grant` marks a
 Consent that the server itself made, `request` at the point of care or `break-glass`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from dmp.domain.consent import Actor, ActorKind, Data, Direction, Effect, Grant, Provision
-from dmp.domain.identifiers import INPE
+from dmp.domain.consent import Actor, Data, Direction, Effect, Grant, Provision
+from dmp.domain.directory import ACT_REASON
 from dmp.domain.instants import in_utc
 from dmp.domain.refusals import Invalid, Issue
+from dmp.fhir import compartment
+from dmp.fhir.consent_references import actors_of, author_of, instance_of, relating_of
 
+T = TypeVar("T")
 DIRECTION = "urn:dmp:consent-direction"
 GRANT = "urn:dmp:grant"
+TYPE = "urn:dmp:resource-type"
 _SCOPE = ("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")
 _CATEGORY = ("http://loinc.org", "59284-0")
 _RECIPIENT = ("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP")
 _FORBIDDEN = ("action", "class", "code")
 _MODIFIED = "what changes the meaning of the rest and is not known is refused"
-_RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}\Z")
-_MEANINGS = {"instance": "items", "related": "related", "authoredby": "authors"}
-_KINDS: Mapping[str, ActorKind] = {"Practitioner": "practitioner", "Organization": "organization"}
+_MEANINGS = {
+    "instance": ("items", instance_of),
+    "related": ("related", relating_of),
+    "authoredby": ("authors", author_of),
+}
 
 
 def compile_consent(consent: Mapping[str, Any], name: str, recorded: str) -> tuple[Provision, ...]:
@@ -121,23 +127,33 @@ def _provision(provision: Mapping[str, Any], name: str, recorded: str, path: str
         consent=name,
         recorded=recorded,
         effect=provision["type"],
-        actors=tuple(_actors(provision, path)) or (Actor("anyone"),),
+        actors=_actors(provision, path) or (Actor("anyone"),),
         data=_data(provision, path),
-        purposes=tuple(sorted({coding["code"] for coding in provision.get("purpose", ())})),
-        directions=tuple(_directions(provision, path)),
+        purposes=tuple(sorted({_purpose(coding) for coding in provision.get("purpose", ())})),
+        directions=_directions(provision, path),
         starts=in_utc(period["start"]) if "start" in period else "",
         ends=in_utc(period["end"], end=True) if "end" in period else "",
     )
 
 
+def _actors(provision: Mapping[str, Any], path: str) -> tuple[Actor, ...]:
+    return tuple(
+        named
+        for i, actor in enumerate(provision.get("actor", ()))
+        for named in actors_of(actor.get("reference", {}), f"{path}.actor[{i}].reference")
+    )
+
+
 def _inherited(nested: Provision, root: Provision) -> Provision:
-    """An exception inside its root: what it does not narrow itself, the root has narrowed."""
-    return Provision(
-        consent=nested.consent,
-        recorded=nested.recorded,
-        effect=nested.effect,
+    """An exception inside its root, which restricts it wherever it does not say otherwise.
+
+    A deny inside is not narrowed by the root's data: what it names is denied.
+    """
+    narrowed = nested.effect == "permit" or nested.data.is_everything()
+    return replace(
+        nested,
         actors=nested.actors if nested.actors != (Actor("anyone"),) else root.actors,
-        data=root.data if nested.data.is_everything() else nested.data,
+        data=_narrowed(nested.data, root.data) if narrowed else nested.data,
         purposes=nested.purposes or root.purposes,
         directions=nested.directions or root.directions,
         starts=max(nested.starts, root.starts),
@@ -146,64 +162,55 @@ def _inherited(nested: Provision, root: Provision) -> Provision:
     )
 
 
-def _directions(provision: Mapping[str, Any], path: str) -> Iterator[Direction]:
-    for extension in provision.get("extension", ()):
-        if extension.get("url") == DIRECTION:
-            value = extension.get("valueCode")
-            if value not in get_args(Direction):
-                raise Invalid("valueCode is read or write", f"{path}.extension")
-            yield value
+def _narrowed(data: Data, root: Data) -> Data:
+    return Data(
+        items=data.items or root.items,
+        related=data.related or root.related,
+        authors=data.authors or root.authors,
+        types=data.types or root.types,
+        labels=data.labels or root.labels,
+        period=data.period if data.period != ("", "") else root.period,
+    )
 
 
-def _actors(provision: Mapping[str, Any], path: str) -> Iterator[Actor]:
-    for i, actor in enumerate(provision.get("actor", ())):
-        yield from _actor(actor.get("reference", {}), f"{path}.actor[{i}].reference")
+def _directions(provision: Mapping[str, Any], path: str) -> tuple[Direction, ...]:
+    directions: tuple[Direction, ...] = get_args(Direction)
+    return _coded_by(provision, DIRECTION, directions, f"{path}.extension")
 
 
-def _actor(reference: Mapping[str, Any], path: str) -> Iterator[Actor]:
-    """A reference to a practitioner or organisation, by id or by INPE number."""
-    kind, _, own = reference.get("reference", "").partition("/")
-    if kind in _KINDS and own:
-        yield Actor(_KINDS[kind], own)
-        return
-    identifier = reference.get("identifier", {})
-    if identifier.get("system") != INPE or not identifier.get("value"):
-        text = "an actor is a Practitioner or Organization, by reference or urn:ma:inpe identifier"
-        raise Invalid(text, path)
-    # An INPE number is one person's or one establishment's: untyped, it can only mean that one.
-    kinds = [_KINDS[reference["type"]]] if reference.get("type") in _KINDS else _KINDS.values()
-    for named in kinds:
-        yield Actor(named, identifier["value"])
+def _coded_by(
+    provision: Mapping[str, Any], url: str, known: Collection[T], path: str
+) -> tuple[T, ...]:
+    """The codes of our extension of that name; each is one of the known."""
+    values = [e.get("valueCode") for e in provision.get("extension", ()) if e.get("url") == url]
+    for value in values:
+        if value not in known:
+            accepted = " or ".join(sorted(map(str, known))) if len(known) < 10 else "a type served"
+            raise Invalid(f"valueCode is {accepted}", path)
+    return tuple(values)
 
 
-def _author(reference: Mapping[str, Any], path: str) -> str:
-    """The organisation that wrote version 1 is known by its INPE number alone."""
-    identifier = reference.get("identifier", {})
-    named = identifier.get("system") == INPE and identifier.get("value")
-    if not named or reference.get("type", "Organization") != "Organization":
-        raise Invalid("an author is an Organization, by its urn:ma:inpe identifier", path)
-    return str(named)
+def _purpose(coding: Mapping[str, Any]) -> str:
+    """The code alone is v3 ActReason's; another system's purpose is nobody's here."""
+    system = coding.get("system", ACT_REASON)
+    return str(coding["code"]) if system == ACT_REASON else f"{system}|{coding['code']}"
 
 
 def _data(provision: Mapping[str, Any], path: str) -> Data:
     found: dict[str, list[str]] = {"items": [], "related": [], "authors": []}
     for i, data in enumerate(provision.get("data", ())):
         where = f"{path}.data[{i}]"
-        member = _MEANINGS.get(data.get("meaning"))
-        if member is None:
+        meaning = _MEANINGS.get(data.get("meaning"))
+        if meaning is None:
             raise Invalid("instance, related or authoredby", f"{where}.meaning")
-        reference = data.get("reference", {})
-        if member == "authors":
-            found[member].append(_author(reference, f"{where}.reference"))
-        elif not _RELATIVE.match(reference.get("reference", "")):
-            raise Invalid("a reference of the form Type/id", f"{where}.reference")
-        else:
-            found[member].append(reference["reference"])
+        member, read = meaning
+        found[member].append(read(data.get("reference", {}), f"{where}.reference"))
     period = provision.get("dataPeriod", {})
     return Data(
         items=tuple(found["items"]),
         related=tuple(found["related"]),
         authors=tuple(found["authors"]),
+        types=_coded_by(provision, TYPE, compartment.served(), f"{path}.extension"),
         labels=tuple(label["code"] for label in provision.get("securityLabel", ())),
         period=(period.get("start", "")[:10], period.get("end", "")[:10]),
     )

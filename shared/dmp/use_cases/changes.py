@@ -228,8 +228,12 @@ class Workshop:
 
 def _names(caller: Caller) -> tuple[str, ...]:
     """By what the writer is known, beside the organisation's INPE number."""
-    known = (caller.practitioner, caller.practitioner_id, caller.organization_id)
-    return tuple(name for name in known if name)
+    known = (
+        ("", caller.practitioner),
+        ("Practitioner/", caller.practitioner_id),
+        ("Organization/", caller.organization_id),
+    )
+    return tuple(kind + name for kind, name in known if name)
 
 
 class Held:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dmp.domain.consent import Standing
 from dmp.domain.identifiers import commit_id
 from dmp.domain.journal import Action, Entry, disclosure
+from dmp.domain.record import Version
 from dmp.domain.refusals import (
     Forbidden,
     Invalid,
@@ -20,10 +22,12 @@ from dmp.domain.refusals import (
     NotFound,
     PreconditionFailed,
     Refusal,
+    StrongerSignInNeeded,
     Unavailable,
 )
+from dmp.domain.widening import widens
 from dmp.fhir import bundle
-from dmp.use_cases import links
+from dmp.use_cases import care_teams, links
 from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit, patient_of
 from dmp.use_cases.conditions import Conditions, Settled, swaps_of
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
@@ -122,9 +126,17 @@ class Committer:
             notice=notice,
             once=once_of(work.request, answer, at_ms),
             swaps=swaps_of(settled.guards, commit, at_ms),
+            standing=self._standing_after(visit, versions),
         )
         self._records.commit(visit.door, write)
         return answer
+
+    def _standing_after(self, visit: Visit, versions: Sequence[Version]) -> Standing | None:
+        """What is in force then; a member more in a care team is one more whom consents name."""
+        standing = care_teams.standing_after(visit.standing, versions)
+        if standing and not visit.asking.strong and widens(visit.standing, standing):
+            raise StrongerSignInNeeded
+        return standing
 
     def _unchanged(self, visit: Visit, request: Request, entry: Entry, answer: Written) -> Written:
         """Nothing to commit: journalled, and guarded, as a read is; or the key's first answer."""

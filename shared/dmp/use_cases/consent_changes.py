@@ -27,6 +27,7 @@ from dmp.fhir.consent import compile_consent
 from dmp.fhir.grants import require_untouched
 from dmp.fhir.json_reader import reread
 from dmp.fhir.validator import validate
+from dmp.use_cases import care_teams
 from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
@@ -74,7 +75,10 @@ class ConsentChanges:
         patient = patient_of([change], request.caller)
         if patient != request.caller.patient:
             raise NotFound("there is no such record for this token")
-        wanted = [(CONSENT, change.id)] if change.id else []
+        provisions = compile_consent(change.resource, "", "") if change.resource else ()
+        wanted = care_teams.named_by(provisions, patient)
+        if change.id:
+            wanted.append((CONSENT, change.id))
         ask = Ask(
             request.caller, patient, "write", "consent", request.query, request.request, wanted
         )
@@ -97,14 +101,14 @@ class ConsentChanges:
     def _commit(self, visit: Visit, request: Request, change: Change) -> Written:
         at_ms = self._clock.now_ms()
         commit = commit_id(at_ms, self._clock.random_bits(35))
-        workshop, held = Workshop(visit, commit, at_ms, self._clock), self._held(visit, change)
+        workshop, held = Workshop(visit, commit, at_ms, self._clock), self._held(visit)
         (name,) = workshop.ids([change])
         made = workshop.make(change, name, change.resource, held)
         _keep_grants(change, held)
         version = made.version
         if version is None:
             return Written(204, {}, b"")
-        standing = _next(visit.standing, change, version)
+        standing = _next(visit, change, version, held)
         if not visit.asking.strong and widens(visit.standing, standing):
             self._gate.refused(visit, StrongerSignInNeeded.code)
             raise StrongerSignInNeeded
@@ -125,19 +129,20 @@ class ConsentChanges:
         )
         return answer
 
-    def _held(self, visit: Visit, change: Change) -> Held:
-        if change.id is None:
-            return Held({}, {})
-        commit = newest_commit(visit.door.pointers.get((CONSENT, change.id.text)), change.id)
-        commits = self._records.versions(visit.door, [commit]) if commit else {}
-        return Held(visit.door.pointers, commits)
+    def _held(self, visit: Visit) -> Held:
+        pointers = visit.door.pointers
+        newest = (newest_commit(pointers.get((t, n.text)), n) for t, n in visit.ask.wanted)
+        commits = [commit for commit in newest if commit]
+        return Held(pointers, self._records.versions(visit.door, commits) if commits else {})
 
 
-def _next(standing: Standing, change: Change, version: Version) -> Standing:
+def _next(visit: Visit, change: Change, version: Version, held: Held) -> Standing:
     if change.resource is None:
-        return standing.with_consent(version.id, ())
+        return visit.standing.with_consent(version.id, ())
     provisions = compile_consent(change.resource, version.id, version.at)
-    return standing.with_consent(version.id, provisions)
+    named = [(kind, name) for kind, name in visit.ask.wanted if kind == care_teams.CARE_TEAM]
+    teams = care_teams.teams_held(named, held)
+    return visit.standing.with_consent(version.id, provisions, teams)
 
 
 def _keep_grants(change: Change, held: Held) -> None:
