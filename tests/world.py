@@ -191,6 +191,9 @@ def _routed(method: str, path: str) -> tuple[str, str, str, dict[str, str]]:
         return "consent_changes", "ConsentChanges", *_shape(parts, ["Consent"])
     if parts[:2] == ["fhir", "AuditEvent"]:
         return "journal", "Journal", *_shape(parts, ["AuditEvent"])
+    if parts[0] == "reviews":
+        given = {"id": parts[1]} if parts[1:] else {}
+        return "consent_changes", "ConsentChanges", "/reviews" + "/{id}" * len(given), given
     if parts[0] == "journal":
         return "journal", "Journal", "/journal/entry/{id}", {"id": parts[-1]}
     reads = method == "GET" or parts[-1] == "_search" or len(parts) == 4

@@ -13,12 +13,15 @@ from dmp.adapters.envelope import Vault
 from dmp.edge.consent_operations import Operations
 from dmp.edge.consents import serve_changes, serve_operations, serve_reads
 from dmp.edge.http import Api
+from dmp.edge.reviews import serve_reviews
 from dmp.settings import ConsentSettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.break_glass import BreakGlass
 from dmp.use_cases.consent_changes import ConsentChanges
+from dmp.use_cases.contests import Contests
 from dmp.use_cases.first_meeting import FirstMeeting
 from dmp.use_cases.granting import Granting
+from dmp.use_cases.reviews import Reviews
 
 settings = ConsentSettings.from_environment()
 vault = Vault(client("kms"), settings.record_key_arn)
@@ -43,6 +46,8 @@ def operations() -> Operations:
     return Operations(
         meeting=FirstMeeting(granting, rows, macs, MeetingCodes(messages, Texts()), clock),
         break_glass=BreakGlass(granting, clock, roles),
+        contests=Contests(records, rows, clock, settings.fhir_base),
+        reviews=Reviews(records, rows, records, clock),
         least_ms=settings.request_answer_ms,
     )
 
@@ -51,4 +56,5 @@ api = Api("consent_changes")
 serve_changes(api, ConsentChanges(records, clock, settings.fhir_base))
 serve_reads(api, AccessQueries(records, records, clock, settings.fhir_base))
 serve_operations(api, operations)
+serve_reviews(api, lambda: operations().reviews)
 handler = api.handler

@@ -23,6 +23,8 @@ STATUSES = {
     "consent_changes/request": 202,
     "consent_changes/grant": 422,
     "consent_changes/break_glass": 201,
+    "consent_changes/contest": 404,
+    "consent_changes/reviews": 200,
     "record_writes/create": 201,
     "record_writes/transaction": 200,
     "record_writes/update": 201,

@@ -14,7 +14,9 @@ from dmp.edge.writes import answer_of, write_of
 from dmp.fhir.json_reader import read_object
 from dmp.fhir.outcome import operation_outcome
 from dmp.use_cases.break_glass import BreakGlass
+from dmp.use_cases.contests import Contests
 from dmp.use_cases.first_meeting import FirstMeeting
+from dmp.use_cases.reviews import Reviews
 
 _ASKED = "if there is such a record, its patient was sent a code to tell you; it is valid 5 minutes"
 _COUNTED = {"sent": "RequestsSent", "not-sent": "RequestsNotSent", "nobody": "RequestsOfNobody"}
@@ -26,6 +28,8 @@ class Operations:
 
     meeting: FirstMeeting
     break_glass: BreakGlass
+    contests: Contests
+    reviews: Reviews
     least_ms: int
 
 
@@ -35,6 +39,16 @@ def answer_of_operation(operations: Callable[[], Operations], request: Request) 
     if view is None:
         raise MethodNotAllowed(NOT_SERVED)
     return view(operations(), request)
+
+
+def answer_of_contest(operations: Callable[[], Operations], request: Request) -> Answer:
+    """`$contest`, the one operation of an instance."""
+    if request.parameters["operation"] != "$contest":
+        raise MethodNotAllowed(NOT_SERVED)
+    name, content = request.parameters["id"], read_object(request.body)
+    done = operations().contests.contest(write_of(request), name, content)
+    count("BreakGlassContested")
+    return answer_of(done)
 
 
 def _request(operations: Operations, request: Request) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dmp.edge import reads, validation
-from dmp.edge.consent_operations import Operations, answer_of_operation
+from dmp.edge.consent_operations import Operations, answer_of_contest, answer_of_operation
 from dmp.edge.http import FHIR_BODIES, FORM, Answer, Api, Request
 from dmp.edge.writes import answer_of, write_of
 from dmp.fhir.json_reader import read_object
@@ -83,4 +83,9 @@ def serve_operations(api: Api, operations: Callable[[], Operations]) -> None:
             return validation.answer(request, CONSENT)
         return answer_of_operation(operations, request)
 
-    api.refuse(f"{PATH}/{{id}}/{{operation}}", ["GET", "POST"], "no such operation is served")
+    @api.route(f"{PATH}/{{id}}/{{operation}}", ["POST"], FHIR_BODIES)
+    def operate_on(request: Request) -> Answer:
+        """`$contest`, of a break-glass."""
+        return answer_of_contest(operations, request)
+
+    api.refuse(f"{PATH}/{{id}}/{{operation}}", ["GET"], "an operation is called by POST")

@@ -10,6 +10,7 @@ from typing import Any
 
 from dmp.domain.consent import POLICIES
 from dmp.domain.contact import CHANNELS, LANGUAGES
+from dmp.domain.grants import OUTCOMES, TEXT_MAX, TEXT_MIN
 from dmp.domain.identifiers import NATIONAL
 
 Json = dict[str, Any]
@@ -36,7 +37,7 @@ def _resource(kind: str, needed: Json) -> Json:
 
 def schemas() -> Json:
     """By name, as routes refer to them."""
-    return {**_fhir(), **_oauth(), **_activation(), **_preferences()}
+    return {**_fhir(), **_oauth(), **_activation(), **_preferences(), **_reviews()}
 
 
 def _fhir() -> Json:
@@ -139,3 +140,8 @@ def _preferences() -> Json:
         },
         "Sent": _object({"expires_in": {"type": "integer"}, "tries_left": {"type": "integer"}}),
     }
+
+
+def _reviews() -> Json:
+    words = {"type": "string", "minLength": TEXT_MIN, "maxLength": TEXT_MAX}
+    return {"ReviewAnswer": _object({"outcome": _choice(OUTCOMES), "answer": words}, closed=True)}
