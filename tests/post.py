@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -101,8 +102,11 @@ def commits(record: dict[str, Any]) -> bool:
 
 
 def record_of(record: dict[str, Any]) -> dict[str, Any]:
-    """A stream record as Lambda gets it; the images are left out, for nothing reads them."""
+    """A stream record as Lambda gets it; of the image the leaf alone, for nothing else is read."""
     told = record["dynamodb"]
+    image = told.get("NewImage", {})
+    raw = {"B": base64.b64encode(image["leaf"]["B"]).decode()} if "leaf" in image else None
+    leaf = {"leaf": raw} if raw else {}
     return {
         "eventID": record["eventID"],
         "eventName": record["eventName"],
@@ -111,6 +115,7 @@ def record_of(record: dict[str, Any]) -> dict[str, Any]:
         "eventSourceARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/RecordsTable/stream/1",
         "dynamodb": {
             "Keys": told["Keys"],
+            "NewImage": {**told["Keys"], **leaf},
             "SequenceNumber": told["SequenceNumber"],
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },

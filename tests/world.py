@@ -195,7 +195,9 @@ def _routed(method: str, path: str) -> tuple[str, str, str, dict[str, str]]:
         given = {"id": parts[1]} if parts[1:] else {}
         return "consent_changes", "ConsentChanges", "/reviews" + "/{id}" * len(given), given
     if parts[0] == "journal":
-        return "journal", "Journal", "/journal/entry/{id}", {"id": parts[-1]}
+        name = {"entry": "id", "proof": "id", "consistency": "size"}.get(parts[1], "")
+        shape = f"/journal/{parts[1]}/{{{name}}}" if name else path
+        return "journal", "Journal", shape, {name: parts[-1]} if name else {}
     reads = method == "GET" or parts[-1] == "_search" or len(parts) == 4
     folder, resource = ("access_queries", "AccessQueries") if reads else (
         "record_writes", "RecordWrites")  # fmt: skip

@@ -1,20 +1,31 @@
-"""The journal: AuditEvents and the leaves they are made of."""
+"""The journal: AuditEvents, the leaves they are made of, and the proofs that these are sealed."""
 
 from __future__ import annotations
 
 from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
+from dmp.adapters.dynamodb.log_rows import DynamoLogRows
 from dmp.adapters.dynamodb.records import DynamoRecords
+from dmp.adapters.dynamodb.witnesses import RegisteredWitnesses
 from dmp.adapters.envelope import Vault
-from dmp.adapters.log_key import public_pem
+from dmp.adapters.log_key import LogKey
+from dmp.adapters.tiles import TilesBucket
 from dmp.edge.http import FORM, JSON, Answer, Api, Request
+from dmp.edge.proofs import serve_proofs
 from dmp.settings import JournalSettings
 from dmp.use_cases.journal import Journal
+from dmp.use_cases.proofs import Proofs
 
 settings = JournalSettings.from_environment()
 vault = Vault(client("kms"), settings.record_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
 journal = Journal(records, records, SystemClock(), settings.fhir_base)
+log_key = LogKey(client("kms"), settings.log_key_arn)
+proofs = Proofs(
+    DynamoLogRows(settings.registry_table),
+    TilesBucket(client("s3"), settings.tiles_bucket),
+    RegisteredWitnesses(settings.registry_table),
+)
 api = Api("journal")
 READ_ONLY = "the journal is written by the server alone"
 
@@ -47,13 +58,7 @@ def leaf(request: Request) -> Answer:
     return Answer(200, body, media_type=JSON)
 
 
-@api.route("/journal/key", ["GET"])
-def key(_: Request) -> Answer:
-    """The public key that checkpoints are signed with."""
-    pem = public_pem(client("kms"), settings.log_key_arn)
-    return Answer(200, pem, media_type="application/x-pem-file")
-
-
+serve_proofs(api, proofs, log_key, journal)
 api.refuse("/fhir/AuditEvent", ["POST", "PUT", "PATCH", "DELETE"], READ_ONLY)
 api.refuse("/fhir/AuditEvent/{id}", ["POST", "PUT", "PATCH", "DELETE"], READ_ONLY)
 api.refuse("/fhir/AuditEvent/{id}/_history", ["GET"], "an entry has one version")

@@ -1,7 +1,6 @@
 """Notifications: preferences, and the way of a notice from the stream to phone or mail."""
 
 # ruff: noqa: PLC0415  # announcer and sweeper have no layer that opens anything, and need no Babel
-
 from __future__ import annotations
 
 from functools import cache
@@ -10,11 +9,12 @@ from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.client import dynamodb
 from dmp.adapters.dynamodb.due_notices import DueIndex
-from dmp.adapters.queues import NoticeQueue
+from dmp.adapters.queues import LeavesQueue, NoticeQueue
 from dmp.edge.notifications import announcing, delivering, preferences_api, sweeping
 from dmp.settings import NotificationsSettings
 from dmp.use_cases.notifications import Announcer, Sender, Sweeper
 from dmp.use_cases.preferences import Preferences
+from dmp.use_cases.sealing import LeafAnnouncer
 
 settings = NotificationsSettings.from_environment()
 clock = SystemClock()
@@ -24,9 +24,16 @@ clock = SystemClock()
 def announcer() -> Announcer:
     """From the stream to the queue."""
     settings.need("notices_queue_url", "notices_dlq_url")
-    sqs = client("sqs")
     urls = (settings.notices_queue_url, settings.notices_dlq_url)
-    return Announcer(*(NoticeQueue(sqs, url) for url in urls))
+    return Announcer(*(NoticeQueue(client("sqs"), url) for url in urls))
+
+
+@cache
+def leaf_announcer() -> LeafAnnouncer:
+    """From the stream to the sealer's queue."""
+    settings.need("leaves_queue_url", "leaves_dlq_url")
+    urls = (settings.leaves_queue_url, settings.leaves_dlq_url)
+    return LeafAnnouncer(*(LeavesQueue(client("sqs"), url) for url in urls))
 
 
 @cache
@@ -62,12 +69,12 @@ def preferences() -> Preferences:
     vault = Vault(kms, settings.record_key_arn)
     tables = (settings.records_table, settings.keys_table, settings.registry_table)
     contacts = SealedPreferences(vault, *tables)
-    macs = Macs(kms, settings.identifier_key_arn)
-    return Preferences(contacts, sender().messages, sender().texts, macs, clock, mobile)
+    told = sender().messages, sender().texts
+    return Preferences(contacts, *told, Macs(kms, settings.identifier_key_arn), clock, mobile)
 
 
 api = preferences_api(preferences)
 handler = api.handler
-announce = announcing(announcer)
+announce = announcing(announcer, leaf_announcer)
 deliver = delivering(sender)
 sweep = sweeping(sweeper)

@@ -106,9 +106,10 @@ class ConsentSettings(RecordSettings):
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings(RecordSettings):
-    """journal: it also tells the key that checkpoints are signed with."""
+    """journal: it also proves what stands in the sealed log."""
 
     log_key_arn: str
+    tiles_bucket: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +135,24 @@ class NotificationsSettings(RecordSettings):
     identifier_key_arn: str
     notices_queue_url: str = ""
     notices_dlq_url: str = ""
+    leaves_queue_url: str = ""
+    leaves_dlq_url: str = ""
     sms_sender: str = ""
     mail_sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SealingSettings(Settings):
+    """The sealer, and the hourly comparison: it looks at one of `sweep_parts` of the table."""
+
+    records_table: str
+    registry_table: str
+    log_key_arn: str
+    tiles_bucket: str
+    leaves_queue_url: str = ""
+    sweep_parts: int = 24
+
+    @property
+    def origin(self) -> str:
+        """The log's name in its checkpoints."""
+        return f"dmp.ma/{self.stage}/{self.region_code}"

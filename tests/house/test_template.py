@@ -71,7 +71,18 @@ def test_tiles_cannot_be_rewritten() -> None:
     assert bucket["ObjectLockEnabled"] is True
     assert rule["Mode"] == "COMPLIANCE"
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert bucket["PublicAccessBlockConfiguration"]["BlockPublicAcls"] is True
+    assert bucket["PublicAccessBlockConfiguration"]["IgnorePublicAcls"] is True
+
+
+def test_the_public_reads_tiles_and_checkpoint_and_does_no_more() -> None:
+    policy = RESOURCES["TilesBucketPolicy"]["Properties"]["PolicyDocument"]
+    (allowed,) = [s for s in policy["Statement"] if s["Effect"] == "Allow"]
+    assert allowed["Action"] == "s3:GetObject"
+    assert allowed["Resource"] == [
+        {"Fn::Sub": "${TilesBucket.Arn}/tile/*"},
+        {"Fn::Sub": "${TilesBucket.Arn}/checkpoint"},
+    ]
 
 
 def test_no_role_has_a_wildcard() -> None:
@@ -123,8 +134,13 @@ def test_every_use_of_the_record_key_names_its_purpose() -> None:
 
 
 def test_nobody_but_the_authorization_server_signs_tokens() -> None:
-    signing = {n for n in FUNCTIONS for s in statements(n) if "kms:Sign" in actions(s)}
-    assert signing == {"Tokens"}
+    signing = {
+        (n, s["Resource"]["Fn::GetAtt"][0])
+        for n in FUNCTIONS
+        for s in statements(n)
+        if "kms:Sign" in actions(s)
+    }
+    assert signing == {("Tokens", "TokenKey"), ("SealingSealer", "LogKey")}
 
 
 def test_nothing_of_the_record_is_ever_deleted() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
@@ -12,20 +13,22 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 
 from dmp.domain.refusals import Unavailable
 from dmp.edge.logs import count, log_unknown, logger, metrics
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a table: INSERT, MODIFY or REMOVE, and the item's key."""
+    """One change of a table: INSERT, MODIFY or REMOVE, the item's key and what it is now."""
 
     event: str
     keys: Mapping[str, Any]
+    image: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Redeliver(Exception):
@@ -39,6 +42,35 @@ def queue_handler(take: Callable[[dict[str, Any]], None]) -> Handler:
         _guarded(lambda: take(record.json_body))
 
     return _handler(one, EventType.SQS)
+
+
+def gathering_handler(
+    parse: Callable[[dict[str, Any]], T], take: Callable[[list[T]], None]
+) -> Handler:
+    """A handler that gives what it could parse of a batch to `take` at once.
+
+    A message that cannot be parsed comes again alone; if `take` raises, the whole batch does.
+    """
+
+    def handle(event: dict[str, Any], _: object) -> dict[str, Any]:
+        failed: list[str] = []
+        parsed: list[tuple[str, T]] = []
+
+        def one(record: SQSRecord) -> None:
+            parsed.append((record.message_id, parse(record.json_body)))
+
+        for record in SQSEvent(event).records:
+            try:
+                _guarded(partial(one, record))
+            except Redeliver:
+                failed.append(record.message_id)
+        try:
+            _guarded(lambda: take([what for _, what in parsed]))
+        except Redeliver:
+            failed += [name for name, _ in parsed]
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+
+    return _wrapped(handle)
 
 
 def stream_handler(take: Callable[[Change], None]) -> Handler:
@@ -74,7 +106,8 @@ def _handler(one: Callable[[Any], None], kind: EventType) -> Handler:
 
 def _change(record: DynamoDBRecord) -> Change:
     told = record.dynamodb
-    return Change(str(record.raw_event.get("eventName")), (told.keys if told else None) or {})
+    keys, image = (told.keys, told.new_image) if told else (None, None)
+    return Change(str(record.raw_event.get("eventName")), keys or {}, image or {})
 
 
 def _wrapped(handle: Handler) -> Handler:

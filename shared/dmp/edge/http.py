@@ -36,6 +36,7 @@ FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 HTML = "text/html"
+TEXT = "text/plain"
 FHIR_BODIES = (FHIR_JSON, JSON)
 ANYTHING = ("*/*",)
 FORM_BYTES_MAX = 16 * 1024

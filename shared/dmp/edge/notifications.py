@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from dmp.edge.logs import count
 from dmp.fhir.json_reader import read_object
 from dmp.use_cases.notifications import Announcer, Sender, Sweeper
 from dmp.use_cases.preferences import Preferences
+from dmp.use_cases.sealing import Leaf, LeafAnnouncer
 
 
 def preferences_api(preferences: Callable[[], Preferences]) -> Api:
@@ -45,14 +47,26 @@ def preferences_api(preferences: Callable[[], Preferences]) -> Api:
     return api
 
 
-def announcing(announcer: Callable[[], Announcer]) -> Handler:
-    """From the stream to the queue; whatever else the filter lets through is left."""
+def announcing(
+    announcer: Callable[[], Announcer], leaf_announcer: Callable[[], LeafAnnouncer]
+) -> Handler:
+    """From the stream to the queues; whatever else the filter lets through is left.
+
+    One reader for notices and leaves: a shard of a stream bears two readers, and the compactor is
+    the other.
+    """
 
     def announce(change: Change) -> None:
-        if change.event == "INSERT" and change.keys["sk"].startswith("N#"):
-            entry = change.keys["sk"].removeprefix("N#")
+        kind, _, entry = str(change.keys["sk"]).partition("#")
+        if change.event != "INSERT":
+            return
+        if kind == "N":
             queued = announcer().announce(change.keys["pk"], entry)
             count("NoticesQueued" if queued else "NoticesToDeadLetters")
+        if kind == "J":
+            leaf = Leaf(f"{change.keys['pk']}.{entry}", base64.b64decode(change.image["leaf"]))
+            queued = leaf_announcer().announce(leaf)
+            count("LeavesQueued" if queued else "LeavesToDeadLetters")
 
     return stream_handler(announce)
 
