@@ -82,6 +82,17 @@ class TokensSettings(RecordSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorizationSettings(RecordSettings):
+    """The sign-in and consent pages; as `TokensSettings`, without the key that signs tokens."""
+
+    identifier_key_arn: str
+    sms_sender: str
+    mail_sender: str
+    codes_per_address: int = 30
+    otp_answer_ms: int = 700
+
+
+@dataclass(frozen=True, slots=True)
 class QuerySettings(RecordSettings):
     """access_queries: it also finds a patient by national identifier."""
 

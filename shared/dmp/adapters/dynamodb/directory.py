@@ -57,6 +57,13 @@ class Registry:
             redirect_uris=tuple(item.redirect_uris or ()),
         )
 
+    def organization(self, inpe: str) -> Organization | None:
+        """An organisation that is active: one GetItem."""
+        item = found(OrganizationItem, f"organization#{inpe}")
+        if item is None or not item.active:
+            return None
+        return Organization(inpe=inpe, id=item.id, name=item.name)
+
     def role(self, practitioner: str, organization: str) -> Role | None:
         """The role, active only while role, practitioner and organisation are: two calls."""
         item = found(RoleItem, f"role#{practitioner}#{organization}")
