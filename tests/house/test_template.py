@@ -123,7 +123,12 @@ def test_who_may_open_records_and_who_contacts() -> None:
         "Journal",
         "Compaction",
     }
-    assert _unwraps("notice") == {"Tokens", "NotificationsApi", "NotificationsSender"}
+    assert _unwraps("notice") == {
+        "Tokens",
+        "Authorization",
+        "NotificationsApi",
+        "NotificationsSender",
+    }
 
 
 def test_every_use_of_the_record_key_names_its_purpose() -> None:
@@ -144,14 +149,15 @@ def test_nobody_but_the_authorization_server_signs_tokens() -> None:
 
 
 def test_nothing_of_the_record_is_ever_deleted() -> None:
-    """Only the authorization server takes away what was used up: challenges and sessions."""
+    """Only the authorization server takes away what was used up: challenges, requests, browsers."""
     deleting = [
         (name, statement["Resource"])
         for name in FUNCTIONS
         for statement in statements(name)
         if "dynamodb:DeleteItem" in actions(statement)
     ]
-    assert deleting == [("Tokens", {"Fn::GetAtt": ["RegistryTable", "Arn"]})]
+    registry = {"Fn::GetAtt": ["RegistryTable", "Arn"]}
+    assert deleting == [("Tokens", registry), ("Authorization", registry)]
 
 
 STREAMS = ["NotificationsAnnouncer", "Compaction"]
