@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +15,7 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from dmp.adapters.dynamodb.directory import Registry
+from dmp.adapters.jwt import VerifyingKey
 from dmp.domain.directory import Client, Organization, Practitioner, Role
 from infra.template import ROOT
 from tests.stack import Context
@@ -46,6 +49,11 @@ def answered(handler: Any, sent: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Status and JSON of an answer."""
     response = handler(sent, Context())
     return response["statusCode"], json.loads(response["body"]) if response["body"] else {}
+
+
+def decoded(part: str) -> bytes:
+    """The bytes of a segment."""
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 def jwks_of(*keys: RSAKey | ECKey) -> str:
@@ -86,6 +94,13 @@ def credentials(assertion: str, **form: str) -> dict[str, str]:
         "client_assertion": assertion,
         **form,
     }
+
+
+class NoPublishedKeys:
+    """For clients that registered their keys by value: no URL is ever asked."""
+
+    def keys(self, url: str, kid: str, now: int) -> Mapping[str, VerifyingKey]:
+        raise AssertionError(url, kid, now)
 
 
 def client_of(client_id: str = "clinic", **changes: Any) -> Client:

@@ -13,7 +13,13 @@ from dmp.edge.logs import count, logger, metrics
 from dmp.settings import AuthorizerSettings
 
 settings = AuthorizerSettings.from_environment()
-key = TokenKey(client("kms"), settings.token_key_arn, settings.base_url, settings.region_code)
+key = TokenKey(
+    client("kms"),
+    settings.token_key_arn,
+    settings.base_url,
+    settings.region_code,
+    settings.other_token_key_arn,
+)
 
 
 def _authorize(event: dict[str, Any], _: object) -> dict[str, object]:

@@ -62,6 +62,7 @@ class AuthorizerSettings(Settings):
     """The authorizer: it checks tokens and reads nothing else."""
 
     token_key_arn: str
+    other_token_key_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class TokensSettings(RecordSettings):
 
     `codes_per_address`: sign-in codes an hour from one source address (more where a carrier puts
     many households behind one). `otp_answer_ms`: how long asking for a code takes at least, so
-    that the time does not tell whether a message was sent.
+    that the time does not tell whether a message was sent. `private_key_hosts`: hosts of apps' key
+    sets, by commas, that may have addresses inside the operator's network.
     """
 
     identifier_key_arn: str
@@ -79,6 +81,8 @@ class TokensSettings(RecordSettings):
     mail_sender: str
     codes_per_address: int = 30
     otp_answer_ms: int = 700
+    private_key_hosts: str = ""
+    other_token_key_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,13 @@ class _Broken:
         return fail
 
 
-def test_a_key_service_that_fails_is_unavailable_not_unauthorized(key: TokenKey) -> None:
+def test_a_key_service_that_fails_is_unavailable_not_unauthorized(
+    key: TokenKey, token: str
+) -> None:
     broken = TokenKey(_Broken(), "arn", oauth.BASE, "MA-06")
     with pytest.raises(Unavailable):
-        broken.caller("a.b.c", NOW)
+        broken.caller(token, NOW)
 
-    broken._public = key.public()
+    broken._publics = {"arn": key.public()}
     with pytest.raises(Unavailable):
         broken.issue(LONGEST, NOW)

@@ -168,7 +168,7 @@ def test_the_public_key_is_fetched_once_whatever_is_sent(
         return real(**asked)
 
     monkeypatch.setattr(app.key._kms, "get_public_key", fetch)
-    monkeypatch.setattr(app.key, "_public", None)
+    monkeypatch.setattr(app.key, "_publics", {})
     assertion = oauth.claims_of()
     for n in range(200):
         with pytest.raises(Exception, match=r"^Unauthorized$"):

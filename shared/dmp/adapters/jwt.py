@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import orjson
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -24,12 +23,13 @@ from dmp.domain.refusals import Refusal, Unauthenticated
 from dmp.fhir import json_reader
 
 SIZE_MAX = 8192
-HEADERS = frozenset({"alg", "kid", "typ"})
+HEADERS = frozenset({"alg", "kid", "typ", "jku"})  # jku only as registered
 LEEWAY_S = 5  # of a client's clock, for instants that must not lie ahead
 RSA_BITS_MIN = 2048
 RSA_BITS_MAX = 8192
 RSA_EXPONENT_MIN = 65537
 TEXT_MAX = 1024
+KEYS_MAX = 100
 _DOTS = 2
 
 
@@ -50,13 +50,16 @@ class VerifyingKey:
 class Expected:
     """What a token must say. `types`: accepted `typ` in lower case, "" for none at all.
 
-    `seconds_max`: how far ahead `exp` may lie.
+    `seconds_max`: how far ahead `exp` may lie. `key_url`: the one `jku` that is not refused.
+    `texts`: claims that must be strings, and not empty.
     """
 
     issuer: str
     audience: str
     types: Collection[str]
     seconds_max: int
+    key_url: str | None = None
+    texts: Collection[str] = ("sub", "jti")
 
 
 def verified(
@@ -71,6 +74,8 @@ def verified(
         raise BadToken("the token's algorithm is not its key's")
     if str(header.get("typ", "")).lower() not in expected.types:
         raise BadToken("the token is of another type")
+    if "jku" in header and header["jku"] != expected.key_url:
+        raise BadToken("the token's jku is not the URL that its keys are registered by")
     try:
         # a registry given beside `algorithms` would win over it: the list stands in the registry
         registry = jws.JWSRegistry(algorithms=[key.alg])
@@ -87,7 +92,9 @@ def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         raise BadToken(f"the token exceeds {SIZE_MAX} bytes")
     if token.count(".") != _DOTS:
         raise BadToken("the token is not a signed JWT")
-    header, claims = (_object(part) for part in token.split(".")[:_DOTS])
+    first, second, signature = token.split(".")
+    header, claims = _object(first), _object(second)
+    _raw(signature)
     if unknown := set(header) - HEADERS:
         raise BadToken(f"the token's header has {len(unknown)} members that are not taken")
     if not all(isinstance(value, str) for value in header.values()):
@@ -100,14 +107,25 @@ def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def registered_keys(jwks: str, algorithms: Mapping[str, str]) -> dict[str, VerifyingKey]:
     """The usable keys of a JWK set, by `kid`; others are left out, so that they verify nothing.
 
+    So are two under one `kid`. A text that is no set has none.
+
     `algorithms` gives the algorithm for each accepted kind of key: `RSA`, `P-256`, `P-384`.
     """
-    usable: dict[str, VerifyingKey] = {}
-    for jwk in orjson.loads(jwks)["keys"]:
-        key = _usable(jwk, algorithms)
-        if key:
-            usable[key.kid] = key
-    return usable
+    members = key_set(jwks) or []
+    kids = [jwk.get("kid") for jwk in members]
+    found = [_usable(jwk, algorithms) for jwk in members]
+    return {key.kid: key for key in found if key is not None and kids.count(key.kid) == 1}
+
+
+def key_set(jwks: str) -> list[dict[str, Any]] | None:
+    """The members of a JWK set, an empty one too; None for a text that is none, or far too long."""
+    try:
+        members = json_reader.read_object(jwks.encode()).get("keys")
+    except (Refusal, UnicodeEncodeError):
+        return None
+    if not isinstance(members, list) or len(members) > KEYS_MAX:
+        return None
+    return members if all(isinstance(jwk, dict) for jwk in members) else None
 
 
 def _usable(jwk: Mapping[str, Any], algorithms: Mapping[str, str]) -> VerifyingKey | None:
@@ -136,17 +154,23 @@ def _strong(public: object) -> bool:
 
 
 def _object(part: str) -> dict[str, Any]:
-    """A segment's JSON object; base64url in its one spelling, without padding."""
+    """A segment's JSON object."""
+    raw = _raw(part)
+    try:
+        return json_reader.read_object(raw)
+    except Refusal:
+        raise BadToken("the token's header and claims must be strict JSON objects") from None
+
+
+def _raw(part: str) -> bytes:
+    """A segment's bytes; base64url in its one spelling, without padding."""
     try:
         raw = base64.urlsafe_b64decode(part.encode("ascii") + b"=" * (-len(part) % 4))
     except (ValueError, UnicodeEncodeError):
         raise BadToken("the token is not base64url") from None
     if not hmac.compare_digest(_spelt(raw), part.encode()):
         raise BadToken("the token is not base64url")
-    try:
-        return json_reader.read_object(raw)
-    except Refusal:
-        raise BadToken("the token's header and claims must be strict JSON objects") from None
+    return raw
 
 
 def _spelt(raw: bytes) -> bytes:
@@ -158,7 +182,7 @@ def _check(claims: Mapping[str, Any], expected: Expected, now: int) -> None:
         raise BadToken("the token has another issuer")
     if claims.get("aud") not in (expected.audience, [expected.audience]):
         raise BadToken(f"the token's audience must be {expected.audience}")
-    for name in ("sub", "jti"):
+    for name in expected.texts:
         value = claims.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX:
             raise BadToken(f"the token's {name} must be a string")

@@ -8,7 +8,7 @@ from tests import oauth
 from tests.fuzz.seeds import NOW, tokens
 
 REFUSALS = (BadToken,)
-ASSERTIONS = ClientAssertions(oauth.TOKEN_URL)
+ASSERTIONS = ClientAssertions(oauth.TOKEN_URL, oauth.NoPublishedKeys())
 CLIENT = oauth.client_of()
 
 
