@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dmp.adapters.assertions import ALGORITHMS, ClientAssertions
 from dmp.adapters.aws import client
+from dmp.adapters.client_keys import client_assertions
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.code_messages import SignInCodes
 from dmp.adapters.dynamodb.client import dynamodb
 from dmp.adapters.dynamodb.contacts import SealedContacts
 from dmp.adapters.dynamodb.directory import Registry
-from dmp.adapters.dynamodb.key_sets import StoredKeySets
 from dmp.adapters.dynamodb.rates import Rates
 from dmp.adapters.dynamodb.sign_ins import SignInRows
 from dmp.adapters.envelope import Vault
-from dmp.adapters.key_fetcher import KeyFetcher
-from dmp.adapters.key_sets import KeySets
 from dmp.adapters.macs import Macs
 from dmp.adapters.messages import Messages
 from dmp.adapters.signing import TokenKey
@@ -29,18 +26,11 @@ from dmp.use_cases.tokens import Tokens, needed
 
 settings = TokensSettings.from_environment()
 registry, kms, clock = settings.registry_table, client("kms"), SystemClock()
-key = TokenKey(
-    kms,
-    settings.token_key_arn,
-    settings.base_url,
-    settings.region_code,
-    settings.other_token_key_arn,
-)
+base, place = settings.base_url, (settings.base_url, settings.region_code)
+key = TokenKey(kms, settings.token_key_arn, *place, settings.other_token_key_arn)
 vault = Vault(kms, settings.record_key_arn)
 messages = Messages(client("sns"), client("ses"), settings.sms_sender, settings.mail_sender)
-fetcher = KeyFetcher(settings.private_key_hosts.split(","))
-published = KeySets(ALGORITHMS, StoredKeySets(registry), fetcher)
-assertions = ClientAssertions(f"{settings.base_url}/oauth2/token", published)
+assertions = client_assertions(base, registry, settings.private_key_hosts)
 tokens = Tokens(Registry(registry), assertions, key, clock)
 sign_in = SignIn(
     sign_ins=SignInRows(registry),

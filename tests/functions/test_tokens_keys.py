@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dmp.adapters.aws import client
-from dmp.adapters.key_fetcher import Fetched
+from dmp.adapters.key_fetcher import Fetched, KeyFetcher
 from dmp.domain.refusals import Unavailable
 from tests import oauth
 from tests.stack import Context, Stack, stack
@@ -45,7 +45,7 @@ def app(deployed: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The authorization server, to whom the clinic's software registered a URL."""
     made = deployed.app("tokens", "Tokens")
     made.tokens.directory.put([oauth.client_of(jwks="", jwks_uri=URL)])
-    monkeypatch.setattr(made.published, "_fetcher", Published(oauth.EC))
+    monkeypatch.setattr(made.assertions._published, "_fetcher", Published(oauth.EC))
     return made
 
 
@@ -59,14 +59,14 @@ def test_an_app_is_known_by_the_keys_at_its_url(app: Any) -> None:
 
     assert (status, body["token_type"]) == (200, "Bearer")
     assert asked_for(app)[0] == 200
-    assert app.published._fetcher.asked == 1
+    assert app.assertions._published._fetcher.asked == 1
 
 
 def test_a_new_key_is_taken_a_minute_after_the_last_fetch(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked_for(app)[0] == 200
-    app.published._fetcher.keys = (oauth.EC, oauth.RSA)
+    app.assertions._published._fetcher.keys = (oauth.EC, oauth.RSA)
 
     assert asked_for(app, oauth.RSA) == (
         401,
@@ -75,7 +75,7 @@ def test_a_new_key_is_taken_a_minute_after_the_last_fetch(
     later = app.clock.now_ms() + 61_000
     monkeypatch.setattr(type(app.clock), "now_ms", lambda _: later)
     assert asked_for(app, oauth.RSA)[0] == 200
-    assert app.published._fetcher.asked == 2
+    assert app.assertions._published._fetcher.asked == 2
 
 
 def test_a_jku_of_another_place_is_refused(app: Any) -> None:
@@ -86,8 +86,8 @@ def test_a_jku_of_another_place_is_refused(app: Any) -> None:
 
 
 def test_without_an_answer_the_app_is_told_so(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.published, "_fetcher", app.fetcher)
-    monkeypatch.setattr(app.fetcher, "_resolve", lambda *_: ["169.254.169.254"])
+    inside = KeyFetcher([], lambda *_: ["169.254.169.254"])
+    monkeypatch.setattr(app.assertions._published, "_fetcher", inside)
 
     status, body = asked_for(app)
 
