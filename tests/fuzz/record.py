@@ -74,7 +74,7 @@ class Desk(Shelf):
         kept = {v.commit: [v] for v in self.versions}
         named = {name.commit for _, name in wanted}
         found = {commit: kept[commit] for commit in named & kept.keys()}
-        rows = {key: {"active": True} for key in WRITER.registry_keys()}
+        rows = {key: {"active": True} for key in WRITER.registry_keys()[:-1]}
         door = super().enter()
         return replace(door, commits=found, rows={**door.rows, **rows})
 
