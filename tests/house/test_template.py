@@ -140,12 +140,11 @@ def test_every_use_of_the_record_key_names_its_purpose() -> None:
 
 def test_nobody_but_the_authorization_server_signs_tokens() -> None:
     signing = {
-        (n, s["Resource"]["Fn::GetAtt"][0])
-        for n in FUNCTIONS
-        for s in statements(n)
-        if "kms:Sign" in actions(s)
+        n: s["Resource"] for n in FUNCTIONS for s in statements(n) if "kms:Sign" in actions(s)
     }
-    assert signing == {("Tokens", "TokenKey"), ("SealingSealer", "LogKey")}
+    own, log = ({"Fn::GetAtt": [name, "Arn"]} for name in ("TokenKey", "LogKey"))
+    tokens = {"Fn::If": ["OwnSigningKey", own, {"Ref": "SigningKeyArn"}]}
+    assert signing == {"Tokens": tokens, "SealingSealer": log}
 
 
 def test_nothing_of_the_record_is_ever_deleted() -> None:
