@@ -86,6 +86,7 @@ class World:
             "resourceType": "Patient",
             "id": patient,
             "meta": {"versionId": "1", "lastUpdated": instant(now)},
+            "identifier": [{"system": "urn:ma:cin", "value": "AB12345"}],
             "name": [{"family": "El Idrissi", "given": ["Nadia"]}],
             "birthDate": "1985-03-14",
         }
