@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("dmp", "runtime", "crypto", "pages")
+LAYERS = ("dmp", "runtime", "crypto", "pages", "viewer")
 LOCK = ROOT / "requirements.lock"
 
 # boto3 carries every service of AWS; functions use these.
 SERVICES = ("dynamodb", "kms", "s3", "ses", "sesv2", "sns", "sqs", "stepfunctions", "sts")
+VIEWER = ("__init__.py", "LICENSE", "swagger-ui.css", "swagger-ui-bundle.js",
+          "swagger-ui-bundle.js.LICENSE.txt")  # fmt: skip
 LANGUAGES = ("ar", "en", "fr", "zgh")
 
 
@@ -158,6 +160,8 @@ def _unreachable(python: Path) -> Iterator[Path]:
     yield from (s for s in services if s.is_dir() and s.name not in SERVICES)
     locales = (python / "babel" / "locale-data").glob("*.dat")
     yield from (p for p in locales if p.stem.partition("_")[0] not in (*LANGUAGES, "root"))
+    viewer = (python / "drf_spectacular_sidecar").rglob("*")
+    yield from (p for p in viewer if p.is_file() and p.name not in VIEWER)
     chalice = (python / "chalice").glob("*")  # all but its runtime is its command line
     yield from (p for p in chalice if p.name not in ("__init__.py", "app.py"))
 

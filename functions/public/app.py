@@ -1,4 +1,4 @@
-"""What anyone may ask: CapabilityStatement, SMART configuration, OpenAPI, our definitions."""
+"""What anyone may ask: CapabilityStatement, SMART configuration, OpenAPI, its viewer, our types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 import orjson
 
-from dmp.edge import definitions
+from dmp.edge import definitions, viewer
 from dmp.edge.http import FHIR_JSON, JSON, Answer, Api, Request
 from dmp.fhir import capability, openapi
 from dmp.settings import Settings
@@ -45,4 +45,5 @@ def openapi_document(_: Request) -> Answer:
     return Answer(200, _written("openapi"), _KEPT, JSON)
 
 
+viewer.serve(api)
 definitions.serve(api, f"{settings.base_url}/fhir")
