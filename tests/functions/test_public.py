@@ -82,7 +82,12 @@ def test_the_smart_configuration_tells_what_smart_requires(app: Any) -> None:
 
 
 # For people, not for generators of clients.
-PAGES = {("get", "/docs"), ("get", "/docs/{file}")}
+PAGES = {
+    ("get", "/docs"),
+    ("get", "/docs/{file}"),
+    ("get", "/oauth2/authorize"),
+    ("post", "/oauth2/authorize"),
+}
 
 
 def routes() -> set[tuple[str, str]]:

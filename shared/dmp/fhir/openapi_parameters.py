@@ -81,7 +81,7 @@ def components() -> Mapping[str, Json]:
         "style": "form",
         "explode": True,
     }
-    for name in ("id", "vid"):
+    for name in ("id", "size", "vid"):
         made[f"path-{name}"] = {**_parameter(name, "path", "", _TEXT), "required": True}
     kinds = {"type": "string", "enum": sorted(types())}
     made["path-type"] = {**_parameter("type", "path", "", kinds), "required": True}

@@ -14,6 +14,7 @@ FHIR = ("application/fhir+json",)
 PATCH = ("application/json-patch+json", "application/fhir+json")
 JSON = ("application/json",)
 FORM = ("application/x-www-form-urlencoded",)
+TEXT = ("text/plain",)
 PEM = ("application/x-pem-file",)
 _TYPE, _ID = "/fhir/{type}", "/fhir/{type}/{id}"
 _OPERATION = f"{_ID}/{{operation}}"
@@ -74,6 +75,12 @@ PUBLIC: tuple[Route, ...] = (
     Route("get", "/activations/{id}", "How far it is", (), JSON, 200, answer="Progress"),
     Route("post", "/activations/{id}/confirmation", "Give the code", JSON, JSON, 202, "Code",
           "Progress", also=(410,)),
+    Route("get", "/journal/key", "Key of the journal's checkpoints", (), PEM, 200),
+    Route("get", "/journal/checkpoint", "The newest signed note", (), TEXT, 200, also=(404,)),
+    Route("post", "/journal/checkpoint", "A witness adds its line", TEXT, TEXT, 200,
+          also=(404,)),
+    Route("get", "/journal/consistency/{size}", "That a smaller log begins today's", (), TEXT,
+          200),
 )  # fmt: skip
 BEHIND_TOKEN: tuple[Route, ...] = (
     Route("post", "/fhir", "Transaction or batch", FHIR, FHIR, 200, "Bundle", "Bundle",
@@ -144,7 +151,7 @@ BEHIND_TOKEN: tuple[Route, ...] = (
     Route("post", f"{_AUDIT}/_search", "The journal by form", FORM, FHIR, 200, "Form", "Bundle"),
     Route("get", f"{_AUDIT}/{{id}}", "One entry", (), FHIR, 200, answer="Resource"),
     Route("get", "/journal/entry/{id}", "One entry's exact bytes", (), JSON, 200),
-    Route("get", "/journal/key", "Key of the journal's checkpoints", (), PEM, 200),
+    Route("get", "/journal/proof/{id}", "That an entry is in the sealed log", (), TEXT, 200),
     Route("get", "/reviews", "Break-glass that waits for the officer", (), JSON, 200),
     Route("get", "/reviews/{id}", "One of it, with its reason", (), JSON, 200),
     Route("put", "/reviews/{id}", "The officer's answer", JSON, JSON, 200, "ReviewAnswer",
