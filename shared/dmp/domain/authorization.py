@@ -251,10 +251,3 @@ def answered(redirect_uri: str, **members: str) -> str:
     """The redirect URI with the members in its query, empty ones left out."""
     mark = "&" if urlsplit(redirect_uri).query else "?"
     return redirect_uri + mark + urlencode({k: v for k, v in members.items() if v})
-
-
-def lifetime(given: Given, now: int, session_until: int) -> tuple[int, int]:
-    """When an app ends unless it is used again, and when it ends at the latest."""
-    if given.offline:
-        return now + OFFLINE_IDLE_S, now + OFFLINE_S_MAX
-    return session_until, session_until

@@ -54,6 +54,13 @@ class Caller:
         return (self.app and self.practitioner_id) or self.client_id
 
     @property
+    def fhir_user(self) -> str:
+        """The FHIR resource of the person, as `Type/id`; empty when the directory has no id."""
+        if self.kind == "patient":
+            return f"Patient/{self.patient}"
+        return f"Practitioner/{self.practitioner_id}" if self.practitioner_id else ""
+
+    @property
     def confined(self) -> str | None:
         """The one record that an app's token is for; None when its scopes name none."""
         if not self.app:

@@ -8,7 +8,7 @@ until then it is shown to the person.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dmp.domain import authorization as rules
@@ -160,9 +160,7 @@ class Authorization:
 
     def _require_live(self, who: SignedIn, now: int) -> None:
         key = f"session#{who.session}"
-        row = self.clients.rows([key]).get(key, {})
-        until = row.get("expires")
-        if row.get("active") is not True or not isinstance(until, int) or now >= until:
+        if not is_live(self.clients.rows([key]).get(key, {}), now):
             raise OAuthError("login_required", "the session has ended: sign in again")
 
     def _error(self, uri: str, state: str, error: str, text: str) -> str:
@@ -172,6 +170,12 @@ class Authorization:
 
     def _now(self) -> int:
         return self.clock.now_ms() // 1000
+
+
+def is_live(row: Mapping[str, object], now: int) -> bool:
+    """Whether a session's row lets it be used now."""
+    until = row.get("expires")
+    return row.get("active") is True and isinstance(until, int) and now < until
 
 
 def hashed(made: str) -> str:

@@ -43,6 +43,9 @@ class Directory(Protocol):
     def rows(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
         """The rows as `Caller.require_live` reads them; absent ones are left out."""
 
+    def end_token(self, key: str, until: int) -> None:
+        """Keep, until it expires anyway, that an access token was revoked."""
+
     def first_use(self, issuer: str, token_id: str, until: int, now: int) -> bool:
         """Keep the id of an assertion until it expires; False when it was there: one call."""
 

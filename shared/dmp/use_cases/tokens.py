@@ -28,6 +28,7 @@ class Tokens:
     assertions: Assertions
     access_tokens: AccessTokens
     clock: Clock
+    issuer: str
 
     def client_credentials(self, form: Form) -> dict[str, object]:
         """A token for the practitioner and purpose that the assertion's hl7-b2b names.
@@ -36,7 +37,7 @@ class Tokens:
         today; name and role come from the directory.
         """
         now = self.clock.now_ms() // 1000
-        client, claims = self._authenticated(form, now)
+        client, claims = self.authenticated(form, now)
         asked = requester_of(claims.get("extensions"))
         if asked.organization not in client.organizations:
             raise OAuthError("unauthorized_client", "not registered for that organisation")
@@ -62,31 +63,36 @@ class Tokens:
         return bearer(self.access_tokens.issue(caller, now), caller)
 
     def introspect(self, form: Form) -> dict[str, object]:
-        """RFC 7662, for an authenticated app: what the token says, if it would be let in now."""
+        """RFC 7662, for an authenticated app: what its own token says, if it is let in now."""
         now = self.clock.now_ms() // 1000
-        self._authenticated(form, now)
+        client, _ = self.authenticated(form, now)
         try:
             caller = self.access_tokens.caller(needed(form, "token"), now)
             caller.require_live(self.directory.rows(caller.registry_keys()), now, _day(now))
         except Unauthenticated:
             return {"active": False}
+        if caller.client_id != client.id:
+            return {"active": False}
+        base = f"{self.issuer}/fhir"
         answer: dict[str, object] = {
             "active": True,
+            "iss": self.issuer,
+            "aud": base,
             "client_id": caller.client_id,
             "scope": " ".join(caller.scopes),
             "exp": caller.expires,
             "jti": caller.token_id,
             "token_type": "Bearer",
-            "sub": caller.patient or caller.client_id,
+            "sub": caller.subject,
             "purpose_of_use": caller.purpose,
         }
         if caller.patient:
-            answer |= {"patient": caller.patient, "fhirUser": f"Patient/{caller.patient}"}
-        elif caller.practitioner_id:
-            answer["fhirUser"] = f"Practitioner/{caller.practitioner_id}"
+            answer["patient"] = caller.patient
+        if caller.fhir_user:
+            answer["fhirUser"] = f"{base}/{caller.fhir_user}"
         return answer
 
-    def _authenticated(self, form: Form, now: int) -> tuple[Client, Mapping[str, object]]:
+    def authenticated(self, form: Form, now: int) -> tuple[Client, Mapping[str, object]]:
         """The client that signed the assertion, which is thereby used up."""
         if form.get("client_assertion_type") != ASSERTION_TYPE:
             raise OAuthError("invalid_client", f"client_assertion_type must be {ASSERTION_TYPE}")

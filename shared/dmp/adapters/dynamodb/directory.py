@@ -93,6 +93,10 @@ class Registry:
             for item in items
         }
 
+    def end_token(self, key: str, until: int) -> None:
+        """One PutItem; repeating it changes nothing."""
+        available(JtiItem(key, ttl=until).save)
+
     def first_use(self, issuer: str, token_id: str, until: int, now: int) -> bool:
         """Keep an assertion's id until it expires; False when it is there: one PutItem."""
         digest = hashlib.sha256(f"{issuer}\0{token_id}".encode()).hexdigest()

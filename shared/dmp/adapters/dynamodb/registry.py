@@ -112,7 +112,7 @@ class LiveItem(Model):
 
 
 class JtiItem(Model):
-    """jti#<hash>: an assertion that was used."""
+    """jti#<hash>: an assertion that was used; ended#<jti>: an access token that was revoked."""
 
     class Meta(_Table):
         """The registry."""
