@@ -6,6 +6,7 @@ from dmp.adapters.aws import client
 from dmp.adapters.client_keys import client_assertions
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.code_messages import SignInCodes
+from dmp.adapters.dynamodb.authorizations import AuthorizationRows
 from dmp.adapters.dynamodb.client import dynamodb
 from dmp.adapters.dynamodb.contacts import SealedContacts
 from dmp.adapters.dynamodb.directory import Registry
@@ -17,39 +18,40 @@ from dmp.adapters.messages import Messages
 from dmp.adapters.signing import TokenKey
 from dmp.adapters.texts import Texts
 from dmp.edge.http import FORM, JSON, Answer, Api, Request
-from dmp.edge.logs import count
-from dmp.edge.oauth import answer_of, form_of, identifier_of, lasting
+from dmp.edge.oauth import answer_of, asked, form_of, identifier_of, lasting
 from dmp.settings import TokensSettings
-from dmp.use_cases.grants import granted_by
+from dmp.use_cases.app_tokens import AppTokens
+from dmp.use_cases.grants import Grants
 from dmp.use_cases.sign_in import SignIn
-from dmp.use_cases.tokens import Tokens, needed
+from dmp.use_cases.tokens import Tokens
 
 settings = TokensSettings.from_environment()
-registry, kms, clock = settings.registry_table, client("kms"), SystemClock()
+kms, clock = client("kms"), SystemClock()
+registry, vault = settings.registry_table, Vault(kms, settings.record_key_arn)
 base, place = settings.base_url, (settings.base_url, settings.region_code)
+senders = settings.sms_sender, settings.mail_sender
 key = TokenKey(kms, settings.token_key_arn, *place, settings.other_token_key_arn)
-vault = Vault(kms, settings.record_key_arn)
-messages = Messages(client("sns"), client("ses"), settings.sms_sender, settings.mail_sender)
 assertions = client_assertions(base, registry, settings.private_key_hosts)
-tokens = Tokens(Registry(registry), assertions, key, clock)
+tokens = Tokens(Registry(registry), assertions, key, clock, base)
 sign_in = SignIn(
     sign_ins=SignInRows(registry),
     rates=Rates(dynamodb(), registry),
     macs=Macs(kms, settings.identifier_key_arn),
     contacts=SealedContacts(vault, settings.records_table, settings.keys_table),
-    messages=SignInCodes(messages, Texts()),
+    messages=SignInCodes(Messages(client("sns"), client("ses"), *senders), Texts()),
     access_tokens=key,
     clock=clock,
     per_address_hour=settings.codes_per_address,
 )
+grants = Grants(tokens, sign_in, AppTokens(AuthorizationRows(registry), tokens, key))
 api = Api("tokens")
 handler = api.handler
 
 
 @api.route("/oauth2/token", methods=["POST"], reads=(FORM,))
 def token(request: Request) -> Answer:
-    """Grants: client_credentials, one-time code, refresh_token."""
-    return answer_of(200, granted_by(form_of(request), tokens, sign_in))
+    """Grants: client_credentials, authorization_code, one-time code, refresh_token."""
+    return answer_of(200, grants.granted(form_of(request)))
 
 
 @api.route("/oauth2/otp", methods=["POST"], reads=(JSON,))
@@ -57,8 +59,7 @@ def otp(request: Request) -> Answer:
     """Send a one-time code; the same answer, in the same time, whoever is asked for."""
     with lasting(settings.otp_answer_ms):
         started = sign_in.start(*identifier_of(request.body), request.source_ip)
-    count("CodesSent" if started.sent else "CodesNotSent")
-    return answer_of(202, {"challenge": started.challenge})
+    return asked(started.challenge, sent=started.sent)
 
 
 @api.route("/oauth2/introspect", methods=["POST"], reads=(FORM,))
@@ -70,7 +71,7 @@ def introspect(request: Request) -> Answer:
 @api.route("/oauth2/revoke", methods=["POST"], reads=(FORM,))
 def revoke(request: Request) -> Answer:
     """RFC 7009: whoever holds a token may end it."""
-    sign_in.revoke(needed(form_of(request), "token"))
+    grants.revoke(form_of(request))
     return Answer(200)
 
 

@@ -58,6 +58,13 @@ class RecordSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class AppsSettings(Settings):
+    """apps: it knows the registry alone."""
+
+    registry_table: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizerSettings(Settings):
     """The authorizer: it checks tokens and reads nothing else."""
 

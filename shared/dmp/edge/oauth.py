@@ -13,6 +13,7 @@ import orjson
 from dmp.domain.identifiers import NATIONAL, canonical
 from dmp.domain.refusals import Invalid, OAuthError
 from dmp.edge.http import JSON, Answer, Request
+from dmp.edge.logs import count
 from dmp.fhir import json_reader
 
 _FIELDS_MAX = 20
@@ -59,6 +60,12 @@ def answer_of(
 ) -> Answer:
     """A JSON answer."""
     return Answer(status, orjson.dumps(content), headers or {}, JSON)
+
+
+def asked(challenge: str, *, sent: bool) -> Answer:
+    """The answer to whoever asked for a code; whether one went out is the operator's alone."""
+    count("CodesSent" if sent else "CodesNotSent")
+    return answer_of(202, {"challenge": challenge})
 
 
 @contextmanager

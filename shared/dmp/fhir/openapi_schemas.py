@@ -80,20 +80,25 @@ def _fhir() -> Json:
 def _oauth() -> Json:
     seconds: Json = {"type": "integer"}
     named = ("client_assertion_type", "client_assertion", "scope", "refresh_token", "challenge",
-             "code")  # fmt: skip
+             "code", "client_id", "redirect_uri", "code_verifier")  # fmt: skip
     return {
         "OAuthError": _object({"error": _TEXT}, {"error_description": _TEXT}),
         "TokenForm": _object({"grant_type": _TEXT}, dict.fromkeys(named, _TEXT)),
         "TokenOf": _object(
             {"token": _TEXT},
-            dict.fromkeys(("token_type_hint", "client_assertion_type", "client_assertion"), _TEXT),
+            dict.fromkeys(("token_type_hint", "client_assertion_type", "client_assertion",
+                           "client_id"), _TEXT),
         ),
         "Token": _object(
             {"access_token": _TEXT, "token_type": {"const": "Bearer"}, "expires_in": seconds,
              "scope": _TEXT},
-            {"refresh_token": _TEXT, "patient": _TEXT},
+            {"refresh_token": _TEXT, "patient": _TEXT, "encounter": _TEXT, "id_token": _TEXT,
+             "need_patient_banner": {"type": "boolean"}},
         ),
         "Introspection": _object({"active": {"type": "boolean"}}),
+        "Launch": _object({"patient": _TEXT}, {"encounter": _TEXT}, closed=True),
+        "Launched": _object({"launch": _TEXT, "iss": _TEXT, "expires_in": seconds}),
+        "Apps": _object({"apps": {"type": "array", "items": _object({"id": _TEXT})}}),
         "Keys": _object({"keys": {"type": "array", "items": {"type": "object"}}}),
         "Identifier": _object(
             {"system": _choice(tuple(sorted(NATIONAL))), "value": _TEXT}, closed=True

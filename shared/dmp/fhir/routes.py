@@ -83,6 +83,10 @@ PUBLIC: tuple[Route, ...] = (
           200),
 )  # fmt: skip
 BEHIND_TOKEN: tuple[Route, ...] = (
+    Route("post", "/launches", "What an EHR launches an app with", JSON, JSON, 201, "Launch",
+          "Launched"),
+    Route("get", "/apps", "The apps that the person let in", (), JSON, 200, answer="Apps"),
+    Route("delete", "/apps/{id}", "End an app", (), (), 204),
     Route("post", "/fhir", "Transaction or batch", FHIR, FHIR, 200, "Bundle", "Bundle",
           headers=("Prefer", "Idempotency-Key")),
     Route("get", _TYPE, "Search", (), FHIR, 200, answer="Bundle", query="search",

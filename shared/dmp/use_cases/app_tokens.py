@@ -42,7 +42,6 @@ class AppTokens:
     rows: Authorizations
     tokens: Tokens
     identities: Identities
-    issuer: str
 
     def exchange(self, form: Form) -> dict[str, object]:
         """Tokens for a code; a code that comes a second time ends what the first use gave."""
@@ -186,7 +185,7 @@ class AppTokens:
         if given.nonce:
             claims["nonce"] = given.nonce
         if "fhirUser" in caller.scopes and caller.fhir_user:
-            claims["fhirUser"] = f"{self.issuer}/fhir/{caller.fhir_user}"
+            claims["fhirUser"] = f"{self.tokens.issuer}/fhir/{caller.fhir_user}"
         return self.identities.identity(claims, now)
 
     def _now(self) -> int:

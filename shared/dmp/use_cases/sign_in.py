@@ -48,7 +48,7 @@ class SignIn(OneTimeCodes):
     def revoke(self, token: str) -> None:
         """End the session of a refresh or access token (RFC 7009: no error for an unknown one).
 
-        An app's access token belongs to no session and ends by itself within 300 s.
+        Tokens of apps are `dmp.use_cases.app_tokens`' own.
         """
         session_id, dot, secret = token.partition(".")
         if dot and "." not in secret:
@@ -60,9 +60,8 @@ class SignIn(OneTimeCodes):
             caller = self.access_tokens.caller(token, self._now())
         except Unauthenticated:
             return
-        if caller.session is None:
-            raise OAuthError("unsupported_token_type", "an app's token ends by itself")
-        self.sign_ins.end(caller.session)
+        if caller.session and not caller.app:
+            self.sign_ins.end(caller.session)
 
     def _session(self, session_id: str) -> Session | None:
         return self.sign_ins.session(session_id) if rules.is_secret(session_id) else None
