@@ -7,7 +7,6 @@ from dmp.adapters.client_keys import client_assertions
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.code_messages import SignInCodes
 from dmp.adapters.dynamodb.authorizations import AuthorizationRows
-from dmp.adapters.dynamodb.client import dynamodb
 from dmp.adapters.dynamodb.contacts import SealedContacts
 from dmp.adapters.dynamodb.directory import Registry
 from dmp.adapters.dynamodb.rates import Rates
@@ -35,7 +34,7 @@ assertions = client_assertions(base, registry, settings.private_key_hosts)
 tokens = Tokens(Registry(registry), assertions, key, clock, base)
 sign_in = SignIn(
     sign_ins=SignInRows(registry),
-    rates=Rates(dynamodb(), registry),
+    rates=Rates(client("dynamodb"), registry),
     macs=Macs(kms, settings.identifier_key_arn),
     contacts=SealedContacts(vault, settings.records_table, settings.keys_table),
     messages=SignInCodes(Messages(client("sns"), client("ses"), *senders), Texts()),

@@ -104,7 +104,7 @@ class Registry:
 def made() -> tuple[Tokens, Keys, Registry]:
     keys = Keys()
     registry = Registry(keys.log)
-    return Tokens(registry, keys, keys, Clock()), keys, registry
+    return Tokens(registry, keys, keys, Clock(), oauth.BASE), keys, registry
 
 
 def form(keys: Keys, name: str = "one", **changes: Any) -> dict[str, str]:
