@@ -19,6 +19,7 @@ from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.break_glass import BreakGlass
 from dmp.use_cases.consent_changes import ConsentChanges
 from dmp.use_cases.contests import Contests
+from dmp.use_cases.explaining import Explaining
 from dmp.use_cases.first_meeting import FirstMeeting
 from dmp.use_cases.granting import Granting
 from dmp.use_cases.reviews import Reviews
@@ -34,6 +35,7 @@ def operations() -> Operations:
     """What needs more than the record."""
     from dmp.adapters.code_messages import MeetingCodes
     from dmp.adapters.dynamodb.grants import GrantRows
+    from dmp.adapters.explanations import Explanations
     from dmp.adapters.macs import Macs
     from dmp.adapters.messages import Messages
     from dmp.adapters.texts import Texts
@@ -47,6 +49,7 @@ def operations() -> Operations:
         meeting=FirstMeeting(granting, rows, macs, MeetingCodes(messages, Texts()), clock),
         break_glass=BreakGlass(granting, clock, roles),
         contests=Contests(records, rows, clock, settings.fhir_base),
+        explaining=Explaining(records, records, rows, Explanations(), clock),
         reviews=Reviews(records, rows, records, clock),
         least_ms=settings.request_answer_ms,
     )

@@ -15,6 +15,7 @@ from dmp.fhir.json_reader import read_object
 from dmp.fhir.outcome import operation_outcome
 from dmp.use_cases.break_glass import BreakGlass
 from dmp.use_cases.contests import Contests
+from dmp.use_cases.explaining import Explaining
 from dmp.use_cases.first_meeting import FirstMeeting
 from dmp.use_cases.reviews import Reviews
 
@@ -29,6 +30,7 @@ class Operations:
     meeting: FirstMeeting
     break_glass: BreakGlass
     contests: Contests
+    explaining: Explaining
     reviews: Reviews
     least_ms: int
 
@@ -69,4 +71,20 @@ def _break_glass(operations: Operations, request: Request) -> Answer:
     return answer_of(done)
 
 
-_OF_TYPE = {"$request": _request, "$grant": _grant, "$break-glass": _break_glass}
+def _explain(operations: Operations, request: Request) -> Answer:
+    body = read_object(request.body)
+    return Answer(200, operations.explaining.explain(write_of(request), body))
+
+
+def _simulate(operations: Operations, request: Request) -> Answer:
+    body = read_object(request.body)
+    return Answer(200, operations.explaining.simulate(write_of(request), body))
+
+
+_OF_TYPE = {
+    "$request": _request,
+    "$grant": _grant,
+    "$break-glass": _break_glass,
+    "$explain": _explain,
+    "$simulate": _simulate,
+}

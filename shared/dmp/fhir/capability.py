@@ -26,7 +26,9 @@ _WRITE = ("create", "update", "delete")
 _OPERATIONS = "http://hl7.org/fhir/OperationDefinition/"
 _OWN_OPERATIONS = {"Composition": ("Composition-document",), "Patient": ("Patient-everything",)}
 _OUR_OPERATIONS = "https://dmp.ma/fhir/OperationDefinition/"
-_CONSENT_OPERATIONS = ("request", "grant", "break-glass", "contest")
+_CONSENT_OPERATIONS = (
+    "request", "grant", "break-glass", "contest", "explain", "simulate",
+)  # fmt: skip
 _AUDIT_PARAMETERS = {"patient": "reference", "date": "date"}
 _TOKENS_TOLD = {
     "system/*.cruds": "an app for the practitioner named in hl7-b2b",
