@@ -86,6 +86,16 @@ def version_of(resource: Mapping[str, Any], commit: str, number: int = 1) -> Ver
     )  # fmt: skip
 
 
+def _referred(value: Any) -> list[str]:
+    """What a resource refers to, at any depth."""
+    if isinstance(value, list):
+        return [text for item in value for text in _referred(item)]
+    if not isinstance(value, dict):
+        return []
+    below = [text for item in value.values() for text in _referred(item)]
+    return [*below, *([value["reference"]] if isinstance(value.get("reference"), str) else [])]
+
+
 def standing_of(sealed: Sequence[str]) -> Standing:
     """Everything normal is open; the named items, and what is restricted, are not."""
     seal = Provision("c", "", "deny", (), Data(items=tuple(sealed)))
@@ -138,7 +148,8 @@ class Made:
     def hidden(self, resource: Json) -> bool:
         """Whether the doctor may not see it, told without asking `decide`."""
         labels = {c["code"] for c in resource["meta"].get("security", ())}
-        return "R" in labels or f"{resource['resourceType']}/{resource['id']}" in self.sealed
+        own = f"{resource['resourceType']}/{resource['id']}"
+        return "R" in labels or not {own, *_referred(resource)}.isdisjoint(self.sealed)
 
     def visible(self) -> list[Json]:
         """What is there to be found."""

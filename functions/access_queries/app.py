@@ -1,4 +1,4 @@
-"""Reads of a record: read, vread, history, search, `$everything`."""
+"""Reads of a record: read, vread, history, search, and the operations that read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dmp.adapters.dynamodb.identifiers import Identifiers
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.envelope import Vault
 from dmp.adapters.macs import Macs
-from dmp.domain.refusals import NotFound
 from dmp.edge.http import FORM, Answer, Api, Request
-from dmp.edge.reads import answer_of, not_modified, read_of
+from dmp.edge.reads import answer_of, not_modified, operated, read_of
 from dmp.settings import QuerySettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.documents import Documents
@@ -45,8 +44,10 @@ def search(request: Request) -> Answer:
 
 @api.route("/fhir/{type}/{id}", ["GET"])
 def read(request: Request) -> Answer:
-    """The current version of one resource, or the history of a whole type."""
+    """The current version of one resource; a whole type's history, or an operation on it."""
     kind, name = request.parameters["type"], request.parameters["id"]
+    if name.startswith("$"):
+        return Answer(200, operated(OPERATIONS, queries, request))
     if name == "_history":
         return Answer(200, type_history.read(read_of(request), kind, request.query))
     version = queries.read(read_of(request), kind, name)
@@ -71,10 +72,7 @@ def history(request: Request) -> Answer:
 @api.route("/fhir/{type}/{id}/{operation}", ["GET"])
 def operate(request: Request) -> Answer:
     """The operations of one resource; parameters in the query or in a form."""
-    kind, name, operation = (request.parameters[part] for part in ("type", "id", "operation"))
-    if (answer := OPERATIONS.get(f"{kind}/{operation}")) is None:
-        raise NotFound("no such operation is served", "operation")
-    return Answer(200, answer(read_of(request), name, request.query))
+    return Answer(200, operated(OPERATIONS, queries, request))
 
 
 handler = api.handler

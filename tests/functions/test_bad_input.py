@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from dmp.fhir import compartment
+from dmp.fhir.definitions import type_of
 from dmp.fhir.json_reader import read_object
+from dmp.fhir.search_parameters import patient_path
 from dmp.fhir.validator import validate
 from tests.aws_calls import failing, forget
 from tests.clinic import Clinic
@@ -88,12 +91,51 @@ def test_what_is_not_fhir_is_refused_with_its_place(clinic: Clinic, name: str) -
         refused(reply, 422, "invalid")
 
 
+@pytest.mark.parametrize(
+    "name", ["\u0000", "a\nb", " x ", "\u007f" * 2000], ids=["nul", "line", "blanks", "long"]
+)
+def test_a_name_that_no_text_may_hold_leaves_the_outcome_valid(clinic: Clinic, name: str) -> None:
+    body = {**observation(clinic.id), name: 1}
+
+    reply = clinic.world.call("POST /fhir/Observation", clinic.doctor, body)
+
+    refused(reply, 422, "invalid")
+    assert len(reply.body) < 2500
+
+
 def test_a_missing_required_element_is_named(clinic: Clinic) -> None:
     body = {k: v for k, v in observation(clinic.id).items() if k != "status"}
 
     reply = clinic.world.call("POST /fhir/Observation", clinic.doctor, body)
 
     refused(reply, 422, "invalid", "Observation.status")
+
+
+@pytest.mark.parametrize(
+    ("members", "expression"),
+    [
+        ({"subject": {"reference": f"{CANARY}/1"}}, "Observation.subject.reference"),
+        ({"subject": {"reference": f"{CANARY}?identifier=1"}}, "Observation.subject"),
+        ({"focus": [{"reference": f"{CANARY}/1/_history/1"}]}, "Observation.focus[0].reference"),
+        ({"subject": {"display": "somebody"}}, "Observation.subject"),
+    ],
+    ids=["unknown type", "unknown type by criteria", "of a version", "no reference"],
+)
+def test_a_reference_that_leads_to_no_type_is_named(
+    clinic: Clinic, members: dict[str, Any], expression: str
+) -> None:
+    body = {**observation(clinic.id), **members}
+
+    refused(
+        clinic.world.call("POST /fhir/Observation", clinic.doctor, body), 422, "invalid", expression
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(compartment.writable()))
+def test_the_element_that_names_the_patient_is_known_for_every_type(kind: str) -> None:
+    if compartment.needs_patient(kind):
+        first = patient_path(kind).partition(".")[0]
+        assert first in type_of(kind).elements
 
 
 def test_a_large_body_is_refused_before_it_is_read(clinic: Clinic) -> None:

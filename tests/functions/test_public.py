@@ -61,7 +61,11 @@ def test_each_type_tells_its_interactions_and_parameters(app: Any) -> None:
     assert "near" in {p["name"] for p in types["Location"]["searchParam"]}
     assert {"*", "Observation:encounter"} <= set(types["Observation"]["searchInclude"])
     assert "Provenance:target" in types["Observation"]["searchRevInclude"]
-    assert [r["name"] for r in types["Patient"]["operation"]] == ["validate", "everything"]
+    operations = {name: [o["name"] for o in types[name].get("operation", ())] for name in types}
+    assert operations["Patient"] == ["validate", "everything", "meta"]
+    assert operations["Observation"] == ["validate", "lastn", "meta"]
+    assert operations["Condition"] == ["validate", "meta"]
+    assert "meta" not in operations["Consent"]
     assert types["StructureDefinition"]["interaction"] == [
         {"code": "read"},
         {"code": "search-type"},

@@ -43,6 +43,7 @@ def test_reads_cost_three_calls_and_four_once_updated(clinic: Clinic) -> None:
     url = f"/fhir/Observation/{name}"
 
     assert calls_of(clinic, f"GET {url}") == READ
+    assert calls_of(clinic, f"GET {url}/$meta") == READ
     assert calls_of(clinic, f"GET {url}/_history/1") == READ
     assert calls_of(clinic, f"GET {url}/_history") == READ
     body = {**observation(clinic.id, value=80), "id": name}
@@ -59,6 +60,8 @@ def test_searches_and_everything_cost_four_calls(clinic: Clinic) -> None:
 
     assert calls_of(clinic, f"GET /fhir/Observation?patient={clinic.id}&code=2339-0") == SEARCH
     assert calls_of(clinic, f"GET /fhir/Patient/{clinic.id}/$everything") == SEARCH
+    url = f"GET /fhir/Observation/$lastn?patient={clinic.id}&code=2339-0"
+    assert calls_of(clinic, url) == SEARCH
 
 
 def test_creates_and_transactions_cost_two_calls(clinic: Clinic) -> None:

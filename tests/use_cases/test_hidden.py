@@ -34,7 +34,7 @@ def sealed(clinic: Clinic) -> str:
 
 def test_it_is_as_absent_as_what_never_was(clinic: Clinic, sealed: str) -> None:
     never = sealed[:-4] + ("0000" if sealed[-4:] != "0000" else "1111")
-    for suffix in ("", "/_history", "/_history/1"):
+    for suffix in ("", "/_history", "/_history/1", "/$meta"):
         hidden = clinic.world.call(f"GET /fhir/Observation/{sealed}{suffix}", clinic.doctor)
         absent = clinic.world.call(f"GET /fhir/Observation/{never}{suffix}", clinic.doctor)
         assert (hidden.status, hidden.body) == (404, absent.body)
@@ -52,6 +52,7 @@ def test_it_is_as_absent_as_what_never_was(clinic: Clinic, sealed: str) -> None:
         "Observation?patient={id}&_summary=count",
         "Observation?patient={id}&_sort=-date&_count=2",
         "Patient/{id}/$everything",
+        "Observation/$lastn?patient={id}&code=2339-0&max=9",
     ],
 )
 def test_no_listing_counts_or_shows_it(clinic: Clinic, sealed: str, query: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from dmp.domain.identifiers import commit_millis
 from dmp.domain.instants import http_date
 from dmp.domain.record import Version
+from dmp.domain.refusals import NotFound
 from dmp.edge.http import Answer, Request
 from dmp.edge.writes import told_as
 from dmp.use_cases import access_queries
@@ -17,6 +19,28 @@ def read_of(request: Request) -> access_queries.Request:
     return access_queries.Request(
         request.authenticated(), request.request_id, told_as(request), _lenient(request)
     )
+
+
+Operation = Callable[[access_queries.Request, str, list[tuple[str, str]]], bytes]
+
+
+def operated(
+    own: Mapping[str, Operation], queries: access_queries.AccessQueries, request: Request
+) -> bytes:
+    """What an operation answers; `own` are those of one resource, by `Type/$name`."""
+    kind, name = request.parameters["type"], request.parameters["id"]
+    operation = request.parameters.get("operation")
+    if operation is None:
+        if (kind, name) == ("Observation", "$lastn"):
+            return queries.lastn(read_of(request), request.query)
+        raise NotFound("no such operation is served on a type", "id")
+    if answer := own.get(f"{kind}/{operation}"):
+        return answer(read_of(request), name, request.query)
+    if operation == "$meta":
+        return queries.meta(read_of(request), kind, name)
+    if operation in ("$meta-add", "$meta-delete"):
+        raise NotFound("tags and labels change with their resource, by PUT or PATCH", "operation")
+    raise NotFound("no such operation is served", "operation")
 
 
 def answer_of(version: Version) -> Answer:

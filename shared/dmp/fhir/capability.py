@@ -24,7 +24,11 @@ _SECURITY_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-ser
 _READ = ("read", "vread", "history-instance", "search-type")
 _WRITE = ("create", "update", "delete")
 _OPERATIONS = "http://hl7.org/fhir/OperationDefinition/"
-_OWN_OPERATIONS = {"Composition": ("Composition-document",), "Patient": ("Patient-everything",)}
+_OWN_OPERATIONS = {
+    "Composition": ("Composition-document",),
+    "Observation": ("Observation-lastn",),
+    "Patient": ("Patient-everything",),
+}
 _OUR_OPERATIONS = "https://dmp.ma/fhir/OperationDefinition/"
 _CONSENT_OPERATIONS = (
     "request", "grant", "break-glass", "contest", "explain", "simulate",
@@ -165,6 +169,8 @@ def _resource(name: str) -> Json:
     if including(name):
         told["searchRevInclude"] = including(name)
     operations = ["Resource-validate", *_OWN_OPERATIONS.get(name, ())]
+    if name != "Consent":
+        operations.append("Resource-meta")
     told["operation"] = [
         {"name": text.partition("-")[2], "definition": f"{_OPERATIONS}{text}"}
         for text in operations

@@ -30,13 +30,26 @@ def reference(targets: tuple[str, ...], check: Check, value: object) -> Faults |
     if isinstance(literal, str) and literal:
         if literal[0] == "#" or literal.startswith("urn:"):
             faults += prefixed([Link(literal, targets)], "reference")
-        elif targets and (found := type_in(literal)) and found not in targets:
-            faults += prefixed([Fault("invalid", wrong_target(targets))], "reference")
+        elif fault := _misled(literal, targets):
+            faults += prefixed([fault], "reference")
     stated = value.get("type")
     known = isinstance(stated, str) and stated in resource_types()
     if targets and known and stated not in targets:
         faults += prefixed([Fault("invalid", wrong_target(targets))], "type")
     return faults or None
+
+
+def _misled(literal: str, targets: tuple[str, ...]) -> Fault | None:
+    """A relative reference to a type that R4 has not, or any to one that the element does not take.
+
+    What an absolute one leads to on another server may have any form.
+    """
+    found = type_in(literal)
+    if found is None and "/" in literal and ":" not in literal.partition("/")[0]:
+        return Fault("invalid", "a relative reference begins with a resource type of R4")
+    if found and targets and found not in targets:
+        return Fault("invalid", wrong_target(targets))
+    return None
 
 
 def type_in(literal: str) -> str | None:

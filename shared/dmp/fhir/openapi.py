@@ -31,6 +31,7 @@ _TOLD = {
 }
 _WAYS = {"401": "Unauthenticated", "405": "NotAllowed", "429": "Busy", "503": "Busy",
          "5XX": "Failed"}  # fmt: skip
+_GATEWAYS = frozenset({"Unauthenticated", "Busy", "Failed"})
 _WRITING = frozenset({405, 409, 410, 412, 422})
 
 
@@ -116,9 +117,11 @@ def _others(route: Route, done: Json, *, secured: bool) -> Iterator[tuple[str, J
 
 
 def _refusal(family: str, way: str) -> Json:
-    media_type, schema = _FORMS[family]
+    """The gateway's own refusals are FHIR's everywhere: it cannot tell one path from another."""
+    families = dict.fromkeys((family, "Fhir") if way in _GATEWAYS else (family,))
     told, header = _TOLD[way]
-    made: Json = {"description": told, **_content((media_type,), schema)}
+    content = {_FORMS[f][0]: {"schema": _schema(*_FORMS[f])} for f in families}
+    made: Json = {"description": told, "content": content}
     if header:
         made["headers"] = {header: {"schema": {"type": "string"}}}
     return made

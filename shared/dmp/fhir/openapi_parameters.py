@@ -81,6 +81,7 @@ def components() -> Mapping[str, Json]:
         "style": "form",
         "explode": True,
     }
+    made["lastn-max"] = _query("max", "So many of each code, 1 by default", _FROM_ONE)
     for name in ("id", "size", "vid"):
         made[f"path-{name}"] = {**_parameter(name, "path", "", _TEXT), "required": True}
     kinds = {"type": "string", "enum": sorted(types())}
@@ -112,6 +113,8 @@ def named(query: str) -> list[str]:
     if query == "search":
         every = [name for name, (_, holders) in _searched().items() if holders & types()]
         return [*(f"search-{name}" for name in every), *_RESULTS]
+    if query == "lastn":
+        return ["lastn-max", *(name for name in named("Observation") if name != "_sort")]
     return [f"search-{n}" for n in sorted(_served(query))] + list(_RESULTS) if query else []
 
 

@@ -15,6 +15,7 @@ from dmp.domain import refusals as r
 from dmp.domain.refusals import Issue, Refusal
 
 CODES = "https://dmp.ma/fhir/CodeSystem/refusal"
+PLACE_MAX = 500  # of an expression's characters
 RESPONSES: dict[type[Refusal], tuple[int, str]] = {
     r.NotJson: (400, "structure"),
     r.BadParameter: (400, "value"),
@@ -69,12 +70,18 @@ def operation_outcome(issues: Sequence[Issue], code: str, request_id: str) -> by
                         "text": issue.text,
                     },
                     "diagnostics": f"request {request_id}",
-                    **({"expression": [issue.expression]} if issue.expression else {}),
+                    **({"expression": [place]} if (place := _place(issue)) else {}),
                 }
                 for issue in issues
             ],
         }
     )
+
+
+def _place(issue: Issue) -> str:
+    """The expression as a FHIR string: a name in it is the sender's, and may be anything."""
+    text = (issue.expression or "")[:PLACE_MAX]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).strip()
 
 
 def problem_of(refusal: Refusal, request_id: str) -> bytes:

@@ -61,6 +61,14 @@ def parameter(resource_type: str, code: str) -> Parameter | None:
     )
 
 
+def patient_path(resource_type: str) -> str:
+    """The element by which a resource names its patient, as `subject`, `participant.actor`."""
+    rows = parameters_of(resource_type)
+    row = next((rows[name] for name in ("patient", "subject", "actor") if name in rows), None)
+    steps = row["paths"][0][0] if row else ()
+    return ".".join(step for step in steps if isinstance(step, str))
+
+
 _Finder = tuple[Leaf, _Walk]
 
 

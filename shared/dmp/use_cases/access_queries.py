@@ -1,4 +1,4 @@
-"""Reading a record: read, vread, history, search and `$everything`, over what the caller may see.
+"""Reading a record: read, vread, history, search and operations, over what the caller may see.
 
 What is hidden is taken out first, so that totals, paging and matches are those of a record in which
 it was never written.
@@ -15,7 +15,7 @@ from dmp.domain.instants import instant
 from dmp.domain.journal import Action
 from dmp.domain.record import Version
 from dmp.domain.refusals import Gone, NotFound
-from dmp.fhir import bundle, compartment
+from dmp.fhir import bundle, compartment, json_reader
 from dmp.use_cases.changes import find
 from dmp.use_cases.everything import everything_of
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
@@ -23,7 +23,7 @@ from dmp.use_cases.listings import Found, Listing
 from dmp.use_cases.pages import Pages
 from dmp.use_cases.ports import Clock, Paging, Records
 from dmp.use_cases.restrictions import within
-from dmp.use_cases.searches import Searches, absent, anchored, living, permitted
+from dmp.use_cases.searches import Search, Searches, absent, anchored, living, permitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,22 @@ class AccessQueries:
     ) -> bytes:
         """A searchset of what matches, page by page (dmp.use_cases.searches)."""
         search = self._searches.of(request.caller, resource_type, parameters, request.lenient)
-        caller, patient = request.caller, search.patient
-        ask = Ask(caller, patient, "read", "search", request.query, request.request)
+        return self._searched(request, search)
+
+    def lastn(self, request: Request, parameters: Sequence[tuple[str, str]]) -> bytes:
+        """`Observation/$lastn`: a searchset of the newest of each code (dmp.fhir.lastn)."""
+        search = self._searches.lastn(request.caller, parameters, request.lenient)
+        return self._searched(request, search)
+
+    def meta(self, request: Request, resource_type: str, text: str) -> bytes:
+        """`$meta`: Parameters with the `meta` of a read, journalled and told as one."""
+        version = self.read(request, resource_type, text)
+        meta = json_reader.reread(version.body).get("meta", {})
+        told = [{"name": "return", "valueMeta": meta}]
+        return json_reader.write({"resourceType": "Parameters", "parameter": told})
+
+    def _searched(self, request: Request, search: Search) -> bytes:
+        ask = Ask(request.caller, search.patient, "read", "search", request.query, request.request)
         return self._gate.read(ask, search.read)
 
     def everything(

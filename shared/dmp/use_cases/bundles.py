@@ -135,6 +135,10 @@ class Bundles:
             case ["Patient", name, "$everything"]:
                 body = self._queries.everything(asked, name, pairs)
                 return bundle.Answer("200 OK", resource=body)
+            case ["Observation", "$lastn"]:
+                return bundle.Answer("200 OK", resource=self._queries.lastn(asked, pairs))
+            case [kind, name, "$meta"]:
+                return bundle.Answer("200 OK", resource=self._queries.meta(asked, kind, name))
             case [kind, name]:
                 return _version(self._queries.read(asked, kind, name))
         raise NotFound("no such request is served", f"Bundle.entry[{entry.index}].request.url")

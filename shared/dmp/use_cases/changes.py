@@ -25,6 +25,7 @@ from dmp.domain.refusals import (
     TooLarge,
 )
 from dmp.fhir import compartment, json_reader
+from dmp.fhir.search_parameters import patient_path
 from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
 from dmp.use_cases.ports import Clock, Key, Pointer
@@ -94,7 +95,8 @@ def patient_of(changes: Sequence[Change], caller: Caller) -> str:
         named |= found
         if not found and compartment.needs_patient(change.type):
             text = "the resource must refer to its patient as Patient/<id>"
-            issues.append(Issue(text, change.path, "required"))
+            place = f"{change.path}.{patient_path(change.type)}"
+            issues.append(Issue(text, place, "required"))
     if issues:
         raise Invalid(issues)
     if caller.kind == "patient" and not named:

@@ -7,7 +7,7 @@ and links are those of a record in which it was never written.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,7 +16,7 @@ from dmp.domain.caller import Caller
 from dmp.domain.identifiers import is_patient_id, resource_id
 from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, Issue, NotFound
-from dmp.fhir import compartment, json_reader, outcome, search, search_order
+from dmp.fhir import compartment, json_reader, lastn, outcome, search, search_order
 from dmp.fhir.search_includes import Includer
 from dmp.fhir.search_parameters import parameter
 from dmp.fhir.search_view import View
@@ -61,6 +61,16 @@ class Searches:
         listing = Listing(resource_type, understood, query.count, _total(query))
         return Search(self, patient, query, listing, token)
 
+    def lastn(self, caller: Caller, parameters: Parameters, lenient: bool) -> Search:
+        """`Observation/$lastn`: the search whose matches are then the newest of each code."""
+        token, asked = Pages.token_of(parameters)
+        most = lastn.most_of(asked)
+        rest = [(n, v) for n, v in parameters if n != lastn.MAX]
+        made = self.of(caller, "Observation", rest, lenient)
+        shown = [*made.listing.parameters, (lastn.MAX, str(most))]
+        listing = replace(made.listing, path="Observation/$lastn", parameters=shown)
+        return replace(made, listing=listing, token=token, most=most)
+
     def _patient(self, caller: Caller, resource_type: str, asked: Parameters) -> str:
         named = search.patients_named(resource_type, asked, self.base)
         own = caller.patient if caller.kind == "patient" else caller.confined
@@ -79,13 +89,17 @@ class Searches:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search, understood; `read` answers it behind the gate."""
+    """One search, understood; `read` answers it behind the gate.
+
+    Of a `$lastn`, `most` are kept of each code.
+    """
 
     searches: Searches
     patient: str
     query: search.Query
     listing: Listing
     token: str | None
+    most: int | None = None
 
     def read(self, visit: Visit) -> Reading[bytes]:
         """The page that was asked for."""
@@ -112,11 +126,16 @@ class Search:
     def _matching(self, view: View) -> list[Version]:
         """Those that match, as first written."""
         found = [v for v in view.of_type(self.query.resource_type) if view.joinable(v)]
-        if not self.query.criteria:
+        if self.query.criteria:
+            found = [v for v in found if search.matches(self.query, view.resource(v), view)]
+        if self.most is None:
             return found
-        return [v for v in found if search.matches(self.query, view.resource(v), view)]
+        return [found[i] for i in lastn.newest([view.resource(v) for v in found], self.most)]
 
     def _ordered(self, found: Sequence[Version], view: View) -> Sequence[Version]:
+        if self.most is not None:
+            latest = reversed(found)
+            return sorted(latest, key=lambda v: lastn.recency(view.resource(v)), reverse=True)
         if not self.query.sort:
             return found
         resources = [view.resource(v) for v in found]
