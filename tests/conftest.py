@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,6 +43,14 @@ def world() -> Iterator[World]:
     """One deployment for a module, its people registered; each test opens records of its own."""
     with deployed() as made:
         yield World(made)
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Any]:
+    """The one sandbox of all end-to-end tests, a `tests.e2e.place.Place`."""
+    running: Any = importlib.import_module("tests.e2e.place").running  # reads DMP_LOCAL
+    with running() as made:
+        yield made
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import sys
 import time
@@ -18,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
@@ -146,7 +148,22 @@ def _describe(ours: Emulator, outputs: dict[str, str]) -> dict[str, Any]:
     if importlib.util.find_spec("infra.local.seed") is not None:
         seeder = importlib.import_module("infra.local.seed")
         found |= seeder.seed(outputs, build.ROOT)
-    return found
+    return {**found, "sign_in_url": _sign_in(base, found.get("clients", {}))}
+
+
+def _sign_in(base: str, clients: dict[str, Any]) -> str:
+    """A link as the portal makes it, for looking at the pages: nobody holds its verifier."""
+    asked = {
+        "response_type": "code",
+        "client_id": clients.get("portal", {}).get("client_id", ""),
+        "redirect_uri": "http://127.0.0.1:8000/callback",
+        "scope": "launch/patient openid fhirUser patient/*.rs patient/Observation.cruds",
+        "state": secrets.token_urlsafe(24),
+        "aud": f"{base}/fhir",
+        "code_challenge": secrets.token_urlsafe(32),
+        "code_challenge_method": "S256",
+    }
+    return f"{base}/oauth2/authorize?{urlencode(asked)}"
 
 
 def stop() -> None:
@@ -189,6 +206,7 @@ def _tell(described: dict[str, Any]) -> None:
     console.print(f"\nthe sandbox of region {described['region']} is up")
     for name in ("fhir_base", "token_url", "activation_url", "messages_url"):
         console.print(f"  {name:<15} {described[name]}", soft_wrap=True)
+    console.print(f"  sign-in page    {described['sign_in_url']}", soft_wrap=True, markup=False)
     for what in ("clients", "patients", "people"):
         console.print(f"  {what:<15} {len(described.get(what, []))}")
     console.print(f"  all of it in    {FILE.relative_to(build.ROOT)}; `make stop` ends it")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +20,7 @@ import httpx
 
 from infra.build import ROOT
 from infra.local.deployment import STACK, Deployment
-from infra.local.emulator import Emulator
+from infra.local.emulator import LOCAL, Emulator
 from infra.local.sandbox import emulator, parameters
 from infra.local.visitors import PartnerApp, Person, Sandbox, code_in, consent_for
 
@@ -179,3 +182,33 @@ class Place:
             for page in pages
             for item in page["Items"]
         }
+
+
+@contextmanager
+def running() -> Iterator[Place]:
+    """The sandbox, started by the command that people use; a second session waits for the first.
+
+    Fresh, on a port and in a folder of its own.
+    """
+    LOCAL.mkdir(parents=True, exist_ok=True)
+    with (LOCAL / "session").open("w") as session:
+        fcntl.flock(session, fcntl.LOCK_EX)
+        port = _free_port()
+        os.environ.update(DMP_PORT=str(port), DMP_CODE_SECONDS=str(CODE_SECONDS))
+        command("stop")  # what an interrupted session left
+        started = command("start", "--fresh")
+        assert started.returncode == 0, started.stdout + started.stderr
+        try:
+            made = Place(json.loads((LOCAL / "sandbox.json").read_text("utf-8")), port)
+            yield made
+            made.http.close()
+        finally:
+            emulator().stop()
+            for name in ("DMP_PORT", "DMP_CODE_SECONDS"):
+                del os.environ[name]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
