@@ -135,7 +135,7 @@ def _answers(base_url: str) -> None:
 
 def _describe(ours: Emulator, outputs: dict[str, str]) -> dict[str, Any]:
     base = outputs["BaseUrl"]
-    found = {
+    found: dict[str, Any] = {
         "fhir_base": f"{base}/fhir",
         "token_url": f"{base}/oauth2/token",
         "activation_url": f"{base}/activations",
