@@ -126,7 +126,7 @@ class Deployment:
             s3.put_object(Bucket=BUCKET, Key=name, Body=content)
 
     def _apply(self, action: str, base_url: str) -> None:
-        given = {**self.parameters, "BaseUrl": base_url}
+        given = {**self.parameters, "BaseUrl": base_url, "EndpointUrl": self.emulator.url}
         try:
             getattr(self.client("cloudformation"), action)(
                 StackName=STACK,

@@ -77,7 +77,11 @@ def test_tiles_cannot_be_rewritten() -> None:
 
 def test_the_public_reads_tiles_and_checkpoint_and_does_no_more() -> None:
     policy = RESOURCES["TilesBucketPolicy"]["Properties"]["PolicyDocument"]
-    (allowed,) = [s for s in policy["Statement"] if s["Effect"] == "Allow"]
+    *guarded, allowed = policy["Statement"]
+    ((_, _, secured),) = [statement["Fn::If"] for statement in guarded]
+    assert (secured["Effect"], secured["Action"]) == ("Deny", "s3:*")
+    assert secured["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert allowed["Effect"] == "Allow"
     assert allowed["Action"] == "s3:GetObject"
     assert allowed["Resource"] == [
         {"Fn::Sub": "${TilesBucket.Arn}/tile/*"},
