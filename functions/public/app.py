@@ -8,7 +8,7 @@ import orjson
 
 from dmp.edge import definitions, viewer
 from dmp.edge.http import FHIR_JSON, JSON, Answer, Api, Request
-from dmp.fhir import capability, openapi
+from dmp.fhir import capability, openapi, postman
 from dmp.settings import Settings
 
 settings = Settings.from_environment()
@@ -23,6 +23,7 @@ def _written(name: str) -> bytes:
         "metadata": capability.capability_statement,
         "smart": capability.smart_configuration,
         "openapi": openapi.document,
+        "postman": postman.collection,
     }
     return orjson.dumps(documents[name](settings.base_url))
 
@@ -43,6 +44,12 @@ def smart_configuration(_: Request) -> Answer:
 def openapi_document(_: Request) -> Answer:
     """The OpenAPI document."""
     return Answer(200, _written("openapi"), _KEPT, JSON)
+
+
+@api.route("/postman.json", methods=["GET"])
+def postman_collection(_: Request) -> Answer:
+    """The same for Postman."""
+    return Answer(200, _written("postman"), _KEPT, JSON)
 
 
 viewer.serve(api)

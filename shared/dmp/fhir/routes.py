@@ -63,6 +63,7 @@ PUBLIC: tuple[Route, ...] = (
     Route("get", "/fhir/metadata", "CapabilityStatement", (), FHIR, 200, answer="Resource"),
     Route("get", "/fhir/.well-known/smart-configuration", "SMART configuration", (), JSON, 200),
     Route("get", "/openapi.json", "This document", (), JSON, 200),
+    Route("get", "/postman.json", "The same as a Postman collection", (), JSON, 200),
     *_definitions("StructureDefinition", "profile"),
     *_definitions("ValueSet", "value set"),
     Route("post", "/oauth2/token", "Access token", FORM, JSON, 200, "TokenForm", "Token"),
