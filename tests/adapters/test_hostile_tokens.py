@@ -330,3 +330,14 @@ def test_a_partner_is_told_why(case: str, reason: str) -> None:
 
     assert str(refused.value).startswith("the token")
     assert str(refused.value).endswith(reason)
+
+
+@pytest.mark.parametrize("use", BY_NAME)
+def test_only_an_assertion_may_come_without_typ(use: str) -> None:
+    token = BY_NAME[use].with_head(typ=None)
+
+    if use == "assertion":
+        assert BY_NAME[use].verified(token)
+    else:
+        with pytest.raises(jwt.BadToken, match="of another type"):
+            BY_NAME[use].verified(token)

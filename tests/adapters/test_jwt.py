@@ -140,3 +140,35 @@ def test_an_rsa_key_has_2048_to_8192_bits(bits: int, usable: int) -> None:
         keys = jwt.registered_keys(json.dumps({"keys": [jwk]}), {"RSA": "RS384"})
 
     assert len(keys) == usable
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ('{"keys":[]}', 0),
+        ('{"keys":[{}]}', 1),
+        (json.dumps({"keys": [{}] * 100}), 100),
+        (json.dumps({"keys": [{}] * 101}), None),
+        ('{"keys":{}}', None),
+        ('{"keys":[1]}', None),
+        ('{"keys":[],"keys":[]}', None),
+        ("[]", None),
+        ("", None),
+        ("\ud800", None),
+    ],
+    ids=["none", "one", "100", "101", "an object", "a number", "twice", "a list", "empty", "half"],
+)
+def test_a_key_set_is_a_list_of_at_most_100_objects(text: str, members: int | None) -> None:
+    found = jwt.key_set(text)
+
+    assert (None if found is None else len(found)) == members
+
+
+def test_two_keys_under_one_id_verify_nothing() -> None:
+    twin = ECKey.generate_key("P-384", {"kid": oauth.EC.kid})
+
+    keys = jwt.registered_keys(
+        oauth.jwks_of(oauth.EC, twin, oauth.RSA), {"RSA": "RS384", "P-384": "ES384"}
+    )
+
+    assert set(keys) == {"rsa-1"}

@@ -162,10 +162,16 @@ def _token() -> Iterator[bytes]:
     yield from (token.encode() for token in tokens())
 
 
+def _key_set() -> Iterator[bytes]:
+    yield oauth.jwks_of(oauth.EC).encode()
+    yield oauth.jwks_of(oauth.EC, oauth.RSA).encode()
+
+
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "json_reader": _json_reader,
     "search": _search,
     "bundle": _bundle,
     "patch": _patch,
     "token": _token,
+    "key_set": _key_set,
 }
