@@ -68,7 +68,9 @@ def test_a_form_may_lead_to_the_app_alone(address: str, source: str) -> None:
 
 def test_no_template_has_style_script_or_address_of_its_own() -> None:
     """The policy would forbid it in the browser: here it is found sooner."""
-    for path in PAGES.glob("*.html"):
+    templates = [p for p in PAGES.glob("*.html") if "{%" in p.read_text("utf-8")]
+    assert len(templates) >= 6
+    for path in templates:
         text = path.read_text("utf-8")
         assert not re.search(r"\sstyle=|\son[a-z]+=|<script(?!>\{\{ script)|javascript:", text)
         assert not re.search(r"(src|href)=\"(https?:)?//", text), path.name

@@ -338,6 +338,24 @@ def test_names_of_apps_and_places_are_text(tab: Tab) -> None:
     assert "form-action 'self' ma.example.app:;" in page.headers["Content-Security-Policy"]
 
 
+def test_what_only_a_practitioner_may_give_asks_nobody_for_a_code(
+    tab: Tab, system: tuple[Stack, ModuleType]
+) -> None:
+    registry: Registry = system[1].registry
+    registry.put([Client(
+        id="ehr", name="EHR", active=True, organizations=(oauth.CLINIC,), prefix="ehr", jwks="",
+        scopes="user/*.rs", redirect_uris=(CALLBACK,),
+    )])  # fmt: skip
+    page = tab.ask(client_id="ehr", scope="user/Observation.rs")
+    fields = dict(page.form("refuse").fields)
+    tab.post({**fields, "action": "identify", "who": "BE742318"})
+
+    assert "For practitioners" in page.text
+    assert "For practitioners" in tab.page.text
+    assert patients.texts() == []
+    assert answered(tab.fill("refuse").location)["error"] == "access_denied"
+
+
 def test_an_app_may_send_its_request_as_a_form(tab: Tab) -> None:
     page = tab.post(ASKED, **{"Sec-Fetch-Site": "cross-site"})
 

@@ -111,6 +111,8 @@ class AuthorizationPages:
         return Turn(Reader(reader.language, cookies), held, pending, who)
 
     def _identify(self, turn: Turn, fields: Fields, address: str) -> Answer:
+        if "patient" not in turn.pending.people:
+            return self._onward(turn)
         written = _one(fields, "who")[:_TYPED_SHOWN]
         identifier = identifier_typed(_one(fields, "who"))
         if identifier is None:

@@ -86,9 +86,11 @@ class Steps:
             "said": said,
             "again_at": words.time(now + said.wait_s + _TIME_SHOWN_S - 1) if said.wait_s else "",
         }
-        if turn.who is not None:
+        if turn.who is not None and turn.who.kind in turn.pending.people:
             template = "consent.html"
             values |= self._consent(turn, turn.who, words)
+        elif "patient" not in turn.pending.people:
+            template = "practitioners.html"
         elif turn.held.browser.challenge:
             template = "code.html"
             browser = turn.held.browser
