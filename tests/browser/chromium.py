@@ -53,28 +53,23 @@ def chromium() -> Chromium:
 
 
 def _fetch() -> None:
-    """Download the packages and what they need that is not installed, and unpack them."""
+    """Download the packages that an installation would add, and unpack them."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         raise NotAtHand("there is no chromium, and no apt-get to fetch it with")
     archives = FOLDER / "archives"
     archives.mkdir(parents=True, exist_ok=True)
-    names = [name for name in _needed() if not _installed(name)]
-    for name in names:  # one by one: a name may be a virtual package, which has no archive
-        _run(["apt-get", "download", "-qq", name], archives)
+    _run(["apt-get", "download", "-qq", *_needed()], archives)
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg", "-x", str(archive), str(FOLDER)], archives)
     shutil.rmtree(archives)
 
 
 def _needed() -> list[str]:
-    flags = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks",
-             "replaces", "enhances")]  # fmt: skip
-    listed = _run(["apt-cache", "depends", "--recurse", *flags, *PACKAGES], ROOT)
-    return sorted(set(re.findall(r"^([a-z0-9][a-z0-9.+-]+)$", listed, re.MULTILINE)))
-
-
-def _installed(name: str) -> bool:
-    return "install ok" in _run(["dpkg-query", "-W", "-f", "${Status}", name], ROOT)
+    command = ["apt-get", "install", "--simulate", "-qq", "--no-install-recommends", *PACKAGES]
+    names = re.findall(r"^Inst (\S+)", _run(command, ROOT), re.MULTILINE)
+    if not names:
+        raise NotAtHand("apt-get knows no package chromium: apt-get update, as root, lists them")
+    return names
 
 
 def _run(command: list[str], folder: Path) -> str:
