@@ -115,7 +115,8 @@ class Engine:
         if not self._allowed(kwargs):
             raise _error("ConditionalCheckFailedException", operation)
         self._apply(operation.removesuffix("Item"), kwargs)
-        return {}
+        told = kwargs.get("ReturnValues") == "ALL_NEW"
+        return {"Attributes": self.items[_target(kwargs)]} if told else {}
 
     def _allowed(self, body: Mapping[str, Any]) -> bool:
         condition = body.get("ConditionExpression")

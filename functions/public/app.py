@@ -22,6 +22,7 @@ def _written(name: str) -> bytes:
     documents = {
         "metadata": capability.capability_statement,
         "smart": capability.smart_configuration,
+        "openid": capability.openid_configuration,
         "openapi": openapi.document,
         "postman": postman.collection,
     }
@@ -38,6 +39,13 @@ def metadata(_: Request) -> Answer:
 def smart_configuration(_: Request) -> Answer:
     """SMART App Launch discovery."""
     return Answer(200, _written("smart"), _KEPT, JSON)
+
+
+@api.route("/.well-known/openid-configuration", methods=["GET"])
+@api.route("/fhir/.well-known/openid-configuration", methods=["GET"])
+def openid_configuration(_: Request) -> Answer:
+    """OpenID Connect discovery; clients look for it under the issuer or under the FHIR base."""
+    return Answer(200, _written("openid"), _KEPT, JSON)
 
 
 @api.route("/openapi.json", methods=["GET"])

@@ -51,6 +51,7 @@ def seed(outputs: dict[str, str], root: Path) -> Json:
     desk = _Desk(outputs, macs)
     return {
         "clients": {row["key"]: _client(row, keys[row["key"]]) for row in directory["clients"]},
+        "apps": {row["key"]: _app(row) for row in directory["apps"]},
         "practitioners": {row["key"]: _practitioner(row) for row in directory["practitioners"]},
         "organizations": {
             row["inpe"]: {"id": row["id"], "name": row["name"]}
@@ -86,6 +87,11 @@ def _client(row: Json, key: ECKey | RSAKey) -> Json:
     }
 
 
+def _app(row: Json) -> Json:
+    """A public app: no key, and a callback on any port of this machine."""
+    return {name: row[name] for name in ("client_id", "redirect_uris", "scopes")}
+
+
 def _key(row: Json, root: Path) -> ECKey | RSAKey:
     """The app's key pair: made once for this folder, readable by its owner alone."""
     path = root / KEYS / f"{row['key']}.pem"
@@ -118,7 +124,7 @@ def _rows(directory: Json, keys: dict[str, ECKey | RSAKey]) -> Json:
         }
         for row in directory["clients"]
     ]
-    return {**directory, "roles": roles, "clients": clients}
+    return {**directory, "roles": roles, "clients": [*clients, *directory["apps"]]}
 
 
 def _public(row: Json, key: ECKey | RSAKey) -> Json:

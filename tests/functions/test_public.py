@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from dmp.domain.authorization import CONTEXT_WORDS
+from dmp.domain.scopes import granted
 from dmp.fhir import capability
 from dmp.fhir.advice import examine
 from dmp.fhir.published import published
@@ -81,8 +83,40 @@ def test_the_smart_configuration_tells_what_smart_requires(app: Any) -> None:
     assert told["token_endpoint"] == oauth.TOKEN_URL
     assert "plain" not in told["code_challenge_methods_supported"]
     assert "client-confidential-asymmetric" in told["capabilities"]
-    assert "authorization_endpoint" not in told  # not served, so not told
-    assert "launch-standalone" not in told["capabilities"]
+    assert told["code_challenge_methods_supported"] == ["S256"]
+    assert "launch-standalone" in told["capabilities"]
+
+
+def test_discovery_tells_the_endpoints_that_are_served_and_no_other(app: Any) -> None:
+    told, _ = ask(app, "smart_configuration")
+    openid, _ = ask(app, "openid_configuration")
+    metadata, _ = ask(app, "metadata")
+    uris = metadata["rest"][0]["security"]["extension"][0]["extension"]
+    paths = {path for _, path in routes()}
+    endpoints = {v for k, v in told.items() if k.endswith(("_endpoint", "_uri"))}
+
+    assert {e.removeprefix(oauth.BASE) for e in endpoints} <= paths
+    assert openid["issuer"] == told["issuer"] == oauth.BASE
+    assert "/.well-known/openid-configuration" in paths  # under the issuer
+    for name in ("authorization", "token", "introspection", "revocation"):
+        assert openid[f"{name}_endpoint"] == told[f"{name}_endpoint"]
+    assert {u["valueUri"] for u in uris} <= endpoints
+
+
+def test_discovery_tells_the_grants_and_scopes_that_are_given(app: Any, deployed: Stack) -> None:
+    told, _ = ask(app, "smart_configuration")
+    tokens = deployed.app("tokens", "Tokens")
+
+    def error(grant: str) -> str:
+        sent = oauth.event("tokens/refresh", grant_type=grant)
+        return str(oauth.answered(tokens.handler, sent)[1]["error"])
+
+    others = ("password", "implicit", "urn:ietf:params:oauth:grant-type:device_code")
+    needing = {error(grant) for grant in told["grant_types_supported"]}
+    assert needing <= {"invalid_request", "invalid_client"}
+    assert {error(grant) for grant in others} == {"unsupported_grant_type"}
+    for scope in told["scopes_supported"]:
+        assert scope in CONTEXT_WORDS or granted(scope, scope) == (scope,)
 
 
 # For people, not for generators of clients.

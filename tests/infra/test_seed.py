@@ -51,6 +51,7 @@ def test_everything_that_the_sandbox_file_promises_is_there(seeded: Any) -> None
             "client_id", "private_key_file", "key_id", "alg", "scopes", "organization", "id_prefix"
         }  # fmt: skip
         assert client["organization"] in seeded["organizations"]
+    assert seeded["apps"]["smart_app"]["redirect_uris"][0] == "http://127.0.0.1/callback"
     json.dumps(seeded)
 
 

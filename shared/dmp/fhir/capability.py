@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmp.domain import access_token, sign_in
+from dmp.domain import access_token, authorization, sign_in
 from dmp.fhir import compartment, json_reader
 from dmp.fhir.published import PARAMETERS, supported
 from dmp.fhir.search_criteria import MODIFIERS
@@ -39,6 +39,12 @@ _TOKENS_TOLD = {
     "user/*.cruds": "the same, as apps with a user write it",
     "patient/*.cruds": "a patient's own session",
 }
+# launch-ehr and context-ehr-* are told once practitioners sign in on the pages.
+CAPABILITIES = (
+    "launch-standalone", "client-public", "client-confidential-asymmetric", "sso-openid-connect",
+    "context-standalone-patient", "context-banner", "permission-offline", "permission-online",
+    "permission-patient", "permission-user", "permission-v2",
+)  # fmt: skip
 _LIMITS = (
     f"A body has at most {json_reader.MAX_BYTES} bytes, a resource {json_reader.MAX_RESOURCE_BYTES}"
     f" bytes; JSON has at most {json_reader.MAX_DEPTH} levels and {json_reader.MAX_NODES} nodes. A"
@@ -96,31 +102,58 @@ def capability_statement(base_url: str) -> Json:
 
 def smart_configuration(base_url: str) -> Json:
     """SMART App Launch 2.2, section 4: what the authorization server does, and no more."""
+    return {
+        **_endpoints(base_url),
+        "one_time_code_endpoint": f"{base_url}/oauth2/otp",
+        "grant_types_supported": [
+            "authorization_code", "client_credentials", "refresh_token", sign_in.GRANT,
+        ],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
+        "scopes_supported": [*_TOKENS_TOLD, *authorization.CONTEXT_WORDS],
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "capabilities": list(CAPABILITIES),
+    }  # fmt: skip
+
+
+def openid_configuration(base_url: str) -> Json:
+    """OpenID Connect Discovery 1.0: of whom a person's app may learn who they are."""
+    return {
+        **_endpoints(base_url),
+        "scopes_supported": ["openid", "fhirUser", "offline_access"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "nonce", "fhirUser"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+    }
+
+
+def _endpoints(base_url: str) -> Json:
     oauth2 = f"{base_url}/oauth2"
     return {
+        "issuer": base_url,
+        "jwks_uri": f"{oauth2}/jwks.json",
+        "authorization_endpoint": f"{oauth2}/authorize",
         "token_endpoint": f"{oauth2}/token",
         "introspection_endpoint": f"{oauth2}/introspect",
         "revocation_endpoint": f"{oauth2}/revoke",
-        "jwks_uri": f"{oauth2}/jwks.json",
-        "one_time_code_endpoint": f"{oauth2}/otp",
-        "grant_types_supported": ["client_credentials", "refresh_token", sign_in.GRANT],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["ES384", "RS384"],
-        "scopes_supported": list(_TOKENS_TOLD),
-        # required by SMART even where, as here, no authorization_endpoint is served yet
-        "code_challenge_methods_supported": ["S256"],
-        "capabilities": [
-            "client-confidential-asymmetric",
-            "permission-patient",
-            "permission-user",
-            "permission-v2",
-        ],
     }
 
 
 def _security(base_url: str) -> Json:
     told = "; ".join(f"{scope}: {meaning}" for scope, meaning in _TOKENS_TOLD.items())
-    uris = {"token": "token", "introspect": "introspect", "revoke": "revoke"}
+    uris = {name: name for name in ("authorize", "token", "introspect", "revoke")}
     return {
         "cors": True,
         "service": [{"coding": [{"system": _SECURITY_SERVICES, "code": "SMART-on-FHIR"}]}],

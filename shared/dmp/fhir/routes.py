@@ -62,6 +62,8 @@ def _definitions(kind: str, what: str) -> tuple[Route, ...]:
 PUBLIC: tuple[Route, ...] = (
     Route("get", "/fhir/metadata", "CapabilityStatement", (), FHIR, 200, answer="Resource"),
     Route("get", "/fhir/.well-known/smart-configuration", "SMART configuration", (), JSON, 200),
+    Route("get", "/.well-known/openid-configuration", "OpenID configuration", (), JSON, 200),
+    Route("get", "/fhir/.well-known/openid-configuration", "The same", (), JSON, 200),
     Route("get", "/openapi.json", "This document", (), JSON, 200),
     Route("get", "/postman.json", "The same as a Postman collection", (), JSON, 200),
     *_definitions("StructureDefinition", "profile"),
