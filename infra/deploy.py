@@ -16,6 +16,7 @@ from pathlib import Path
 import boto3
 import yaml
 
+from dmp.fhir.sensitivity import table
 from infra.build import ROOT
 
 REGIONS = ROOT / "infra" / "regions"
@@ -23,7 +24,11 @@ SAM = [str(Path(sys.executable).parent / "sam")]
 
 
 def deploy(region: str, stage: str) -> str:
-    """Build, deploy, and give the API its address; the address."""
+    """Build, deploy, and give the API its address; the address.
+
+    ValueError, before anything is built, for a row of the sensitivity tables that is none.
+    """
+    table()
     stack = f"dmp-{stage}-{region.lower()}"
     given = REGIONS / f"{region}.yaml"
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "DMP_ROOT": str(ROOT)}

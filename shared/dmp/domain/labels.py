@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _ORDINARY = frozenset({"U", "L", "M"})
-_LEVELS = _ORDINARY | {"N", "R", "V"}
+LEVELS = _ORDINARY | {"N", "R", "V"}
 SENSITIVE = frozenset(
     {"BH", "COGN", "DVD", "EMOTDIS", "ETH", "ETHUD", "GDIS", "HIV", "MH", "MST", "OPIOIDUD",
      "PREGNANT", "PSY", "PSYTHPN", "SCA", "SDV", "SEX", "SICKLE", "SPI", "STD", "SUD", "TBOO",
@@ -38,7 +38,7 @@ def for_permit(labels: tuple[str, ...]) -> frozenset[str]:
     """
     own = frozenset(labels)
     level = _level(own)
-    return own - (_LEVELS if level != "N" else frozenset()) | {level}
+    return own - (LEVELS if level != "N" else frozenset()) | {level}
 
 
 @lru_cache(maxsize=1024)

@@ -25,6 +25,7 @@ from dmp.domain.refusals import (
     TooLarge,
 )
 from dmp.fhir import compartment, json_reader
+from dmp.fhir.labelling import labelled
 from dmp.fhir.search_parameters import patient_path
 from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
@@ -213,7 +214,7 @@ class Workshop:
                 made, deleted=True, labels=kept.labels, encounter=kept.encounter, date=kept.date,
                 categories=kept.categories, references=kept.references,
             )  # fmt: skip
-        labels = set(compartment.labels(resource)) | set(before.labels if before else ())
+        resource, labels = labelled(resource, before)
         body = json_reader.write(stamped(resource, name.text, number, self._at))
         if len(body) > RESOURCE_BYTES_MAX:
             raise TooLarge(f"a resource is at most {RESOURCE_BYTES_MAX} bytes", change.path)
@@ -222,7 +223,7 @@ class Workshop:
             body=body,
             date=compartment.clinical_date(resource),
             encounter=compartment.encounter(resource),
-            labels=tuple(sorted(labels)),  # a label once set is never taken off by a sender
+            labels=labels,
             categories=compartment.categories(resource),
             references=tuple(sorted(set(compartment.references(resource)))),
         )
