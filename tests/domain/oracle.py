@@ -108,7 +108,11 @@ def _ordinary(case: Case) -> tuple[str, str]:
             _lifts(p, block, case) and _hits(p, case) for p in live
         ):
             return "refuse", "block"
-    rest = [p for p in live if _hits(p, case) and _names(p, case) and not _blocks(p, case)]
+    rest = [
+        p
+        for p in live
+        if _hits(p, case) and _names(p, case) and not _blocks(p, case) and not _seals(p, case)
+    ]
     for data in range(4):
         for who in range(4):
             here = [p for p in rest if _data_rank(p) == data and _actor_rank(p, case) == who]

@@ -61,7 +61,8 @@ def decide(asking: Asking, standing: Standing, item: Item) -> Decision:
     block, blocks = blocked_by(live, about, asking, standing)
     if block is not None:
         return Refuse("block", block.consent)
-    rest = [p for p in about if p not in blocks and names(p, asking, standing)]
+    gone = [*seals, *blocks]  # opened and lifted for who asks, or nobody would be here
+    rest = [p for p in about if p not in gone and names(p, asking, standing)]
     return _narrowest(rest, asking, standing, item)
 
 

@@ -22,6 +22,7 @@ from dmp.fhir.consent_references import actors_of, author_of, instance_of, relat
 T = TypeVar("T")
 DIRECTION = "urn:dmp:consent-direction"
 GRANT = "urn:dmp:grant"
+POLICY = "urn:dmp:policy:1"
 TYPE = "urn:dmp:resource-type"
 _SCOPE = ("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")
 _CATEGORY = ("http://loinc.org", "59284-0")
