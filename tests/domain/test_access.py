@@ -127,6 +127,12 @@ CASES = [
         (deny(MINE), permit(ME, at=2)),
         YES,
     ),
+    Case("a later permit naming me and another", (deny(ME), permit(OTHER, ME, at=2)), YES),
+    Case(
+        "a later grant for me and another",
+        (deny(ME), permit(OTHER, ME, at=2, grant="request")),
+        "block",
+    ),
     Case("a later permit for all lifts no block", (deny(ME), permit(ANYONE, at=2)), "block"),
     Case("nor one for my organisation", (deny(ME), permit(MINE, at=2)), "block"),
     Case("nor one for another", (deny(ME), permit(OTHER, at=2)), "block"),

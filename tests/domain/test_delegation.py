@@ -8,7 +8,18 @@ import pytest
 
 from dmp.domain.access import Asking, Decision, Item, Permit, Refuse, decide, may_enter
 from dmp.domain.consent import Actor, Delegate, Power, Provision, Standing
-from tests.domain.test_access import ANYONE, GLUCOSE, NOW, OWNER, SEAL, THIS, deny, excepted, permit
+from tests.domain.test_access import (
+    ANYONE,
+    CLASS,
+    GLUCOSE,
+    NOW,
+    OWNER,
+    SEAL,
+    THIS,
+    deny,
+    excepted,
+    permit,
+)
 
 DAUGHTER = "d" * 20
 HERSELF = Actor("related-person", "r1")
@@ -106,6 +117,14 @@ CASES: list[tuple[str, tuple[Provision, ...], bool, Decision]] = [
     ("a seal on what it refers to", (deny(ANYONE, data=replace(THIS, items=("Goal/g",))),), True,
      Refuse("seal", "deny-1")),
     ("its exception", (SEAL, HERS), True, Permit("delegate", "r1")),
+    ("its exception for part of it",
+     (deny(ANYONE, data=CLASS),
+      replace(excepted(deny(ANYONE, data=CLASS), HERSELF), data=replace(CLASS, items=THIS.items))),
+     True, Permit("delegate", "r1")),
+    ("its exception for another part of it",
+     (deny(ANYONE, data=CLASS), replace(excepted(deny(ANYONE, data=CLASS), HERSELF),
+                                        data=replace(CLASS, items=("Observation/z",)))),
+     True, Refuse("seal", "deny-1")),
     ("its exception for another", (SEAL, excepted(SEAL, Actor("related-person", "r2"))), True,
      Refuse("seal", "deny-1")),
     ("its exception for anyone", (SEAL, excepted(SEAL, ANYONE)), True, Refuse("seal", "deny-1")),

@@ -58,7 +58,7 @@ def decide(asking: Asking, standing: Standing, item: Item) -> Decision:
     if (seal := sealed_by(seals, live, asking, standing, item)) is not None:
         return Refuse("seal", seal.consent)
     about = [p for p in live if _reaches(p, item)]
-    block, blocks = blocked_by(live, about, asking, standing)
+    block, blocks = blocked_by(live, about, asking)
     if block is not None:
         return Refuse("block", block.consent)
     gone = [*seals, *blocks]  # opened and lifted for who asks, or nobody would be here
@@ -76,7 +76,7 @@ def may_enter(asking: Asking, standing: Standing) -> Decision:
     if asking.purpose == BREAK_GLASS:
         return enter_in_emergency(asking, standing)
     live = _live(asking, standing)
-    block, blocks = blocked_by(live, live, asking, standing)
+    block, blocks = blocked_by(live, live, asking)
     if block is not None:
         return Refuse("block", block.consent)
     named = [p for p in live if p not in blocks and names(p, asking, standing)]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dmp.domain.blocks import blocks_of, lifts
 from dmp.domain.consent import Provision, Standing
 from dmp.domain.decision import BREAK_GLASS, Asking, Decision, Item, Permit, Refuse
-from dmp.domain.matching import denies, is_for, is_in_force, names, permits
+from dmp.domain.matching import denies, is_for, is_in_force, is_self, permits
 from dmp.domain.seals import is_seal, sealed_by
 
 
@@ -27,13 +27,13 @@ def decide_in_emergency(asking: Asking, standing: Standing, item: Item) -> Decis
     if (seal := sealed_by(seals, named, asking, standing, item)) is not None:
         return Refuse("seal", seal.consent)
     lifting = [p for p in live if p.effect == "permit" and permits(p.data, item)]
-    return _forbidden(live, lifting, asking, standing) or _granted(live, asking, standing)
+    return _forbidden(live, lifting, asking) or _granted(live, asking)
 
 
 def enter_in_emergency(asking: Asking, standing: Standing) -> Decision:
     """Whether a break-glass grant in force could permit anything at all."""
     live = [p for p in standing.provisions if is_in_force(p, asking)]
-    return _forbidden(live, live, asking, standing) or _granted(live, asking, standing)
+    return _forbidden(live, live, asking) or _granted(live, asking)
 
 
 def may_break_glass(asking: Asking, standing: Standing) -> Decision:
@@ -43,29 +43,25 @@ def may_break_glass(asking: Asking, standing: Standing) -> Decision:
     if asking.purpose != BREAK_GLASS or not asking.practitioner or not asking.organization:
         return Refuse("break-glass-needed")
     live = [p for p in standing.provisions if is_in_force(p, asking)]
-    return _forbidden(live, live, asking, standing) or Permit("break-glass")
+    return _forbidden(live, live, asking) or Permit("break-glass")
 
 
 def _forbidden(
-    live: Sequence[Provision], lifting: Sequence[Provision], asking: Asking, standing: Standing
+    live: Sequence[Provision], lifting: Sequence[Provision], asking: Asking
 ) -> Refuse | None:
-    blocks = [
-        b
-        for b in blocks_of(live, asking, standing)
-        if not any(_lifts(p, b, asking, standing) for p in lifting)
-    ]
+    blocks = [b for b in blocks_of(live, asking) if not any(_lifts(p, b, asking) for p in lifting)]
     if blocks:
         return Refuse("block", min(b.consent for b in blocks))
     forbidding = [p.consent for p in live if _forbids(p)]
     return Refuse("break-glass-forbidden", min(forbidding)) if forbidding else None
 
 
-def _lifts(permit: Provision, block: Provision, asking: Asking, standing: Standing) -> bool:
+def _lifts(permit: Provision, block: Provision, asking: Asking) -> bool:
     everywhere = bool(block.purposes) and set(block.purposes) <= set(permit.purposes)
     return (
         permit.grant != "break-glass"
         and (is_for(permit, asking) or everywhere)
-        and lifts(permit, block, asking, standing)
+        and lifts(permit, block, asking)
     )
 
 
@@ -79,13 +75,13 @@ def _forbids(provision: Provision) -> bool:
     )
 
 
-def _granted(live: Sequence[Provision], asking: Asking, standing: Standing) -> Decision:
+def _granted(live: Sequence[Provision], asking: Asking) -> Decision:
     grants = [
         p.consent
         for p in live
         if p.grant == "break-glass"
         and p.effect == "permit"
         and {"practitioner", "organization"} <= {a.kind for a in p.actors}
-        and names(p, asking, standing)
+        and all(is_self(actor, asking) for actor in p.actors)
     ]
     return Permit("break-glass", min(grants)) if grants else Refuse("break-glass-needed")

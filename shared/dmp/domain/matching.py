@@ -39,27 +39,27 @@ def names(provision: Provision, asking: Asking, standing: Standing) -> bool:
 
 def is_actor(actor: Actor, asking: Asking, standing: Standing) -> bool:
     """Whether who asks is the actor; a RelatedPerson is asked for in dmp.domain.delegation."""
-    if actor.kind == "practitioner":
-        return actor.value in asking.practitioner
-    if actor.kind == "organization":
-        return actor.value in asking.organization
+    if actor.kind in ("practitioner", "organization"):
+        return is_self(actor, asking)
     if actor.kind == "role":
         return bool(actor.value) and actor.value == asking.role
     if actor.kind == "care-team":
-        return any(
-            _is_in(team, asking, standing) for team in standing.teams if team.id == actor.value
-        )
+        return any(_is_in(team, asking) for team in standing.teams if team.id == actor.value)
     return actor.kind == "anyone"  # a kind that is not known is nobody
 
 
-def _is_in(team: CareTeam, asking: Asking, standing: Standing) -> bool:
+def is_self(actor: Actor, asking: Asking) -> bool:
+    """Whether the actor is the very practitioner or organisation who asks."""
+    if actor.kind == "practitioner":
+        return actor.value in asking.practitioner
+    return actor.kind == "organization" and actor.value in asking.organization
+
+
+def _is_in(team: CareTeam, asking: Asking) -> bool:
     return any(
         bool(member.actors)
         and is_live(member.starts, member.ends, asking.now)
-        and all(
-            actor.kind in ("practitioner", "organization") and is_actor(actor, asking, standing)
-            for actor in member.actors
-        )
+        and all(is_self(actor, asking) for actor in member.actors)
         for member in team.members
     )
 
