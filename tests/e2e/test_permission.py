@@ -57,12 +57,15 @@ def ward(place: Place) -> Ward:
 
 
 @pytest.mark.parametrize(
-    ("language", "asks", "told"),
-    [("ar", "يطلب استعمال ملفكم", "يمكنه استعمال"), ("fr", "demande à utiliser", "peut utiliser")],
+    ("language", "asks", "told", "used"),
+    [
+        ("ar", "يطلب استعمال ملفكم", "يمكنه استعمال", "استعمل ملفكم"),
+        ("fr", "demande à utiliser", "peut utiliser", "a utilisé"),
+    ],
     ids=["ar", "fr"],
 )
 def test_a_first_meeting_by_the_code_of_an_sms(
-    ward: Ward, language: str, asks: str, told: str
+    ward: Ward, language: str, asks: str, told: str, used: str
 ) -> None:
     home, token = ward.place.home(language), ward.token("TREAT")
     phone, address = str(home.known["phone"]), home.person.address
@@ -82,6 +85,7 @@ def test_a_first_meeting_by_the_code_of_an_sms(
     assert granted.status_code == 201, granted.text
     assert ward.reads(home, token) == 200
     assert "Leila Tahiri" in ward.told(address, told)
+    assert ward.told(address, used)  # nothing else is on its way when the sign-in's code comes
     url = f"{ward.place.base}/Consent/{granted.json()['id']}"
     assert ward.sandbox.send("DELETE", url, home.token).status_code == 204
     assert ward.reads(home, token) == 403
