@@ -1,6 +1,7 @@
 """Every route of the served OpenAPI document, asked in many ways: nothing fails, all is declared.
 
-`DMP_CONTRACT` is how many requests of either kind each route gets.
+`DMP_CONTRACT` is how many requests of either kind, as declared or not, each route gets; `make prove`
+asks for more.
 """
 
 from __future__ import annotations

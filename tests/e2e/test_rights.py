@@ -83,6 +83,8 @@ def test_changes_by_criteria_have_the_rights_they_need(desk: Desk) -> None:
         "Patient/{id}",
         "Patient/{id}/_history",
         "Patient/{id}/_history/1",
+        "Patient/{id}/$meta",
+        "Observation/$lastn?patient={id}&code:missing=false",
         "Observation?patient={id}&_include=Observation:subject",
         "Observation/_history?patient={id}",
         "Patient/{id}/$everything?_type=Patient",
