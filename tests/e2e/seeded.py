@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ class Seeds:
     """What is there to be found: ids by type, callers' tokens, bodies by schema."""
 
     patient: str
-    tokens: Mapping[str, str]
+    tokens: Mapping[str, Callable[[], str]]
     ids: Mapping[str, Sequence[str]]
     bodies: Mapping[str, Json]
     secured: frozenset[tuple[str, str]] = field(default_factory=frozenset)
@@ -76,7 +76,7 @@ def _settled(case: Case, seeds: Seeds, luck: Any) -> Case:
     headers = dict(case.headers or {})
     headers.pop("Authorization", None)
     if (case.method.lower(), case.path) in seeds.secured and luck.random() < 0.95:
-        headers["Authorization"] = f"Bearer {seeds.tokens[luck.choice(sorted(seeds.tokens))]}"
+        headers["Authorization"] = f"Bearer {seeds.tokens[luck.choice(sorted(seeds.tokens))]()}"
     case.headers = headers
     return case
 
