@@ -1,7 +1,7 @@
 """Every route of the served OpenAPI document, asked in many ways: nothing fails, all is declared.
 
-`DMP_CONTRACT` is how many requests each route gets as declared, and otherwise; `make prove` asks for
-more.
+`DMP_CONTRACT` is how many requests each route gets as declared, and otherwise; `make prove` asks
+for more.
 """
 
 from __future__ import annotations
