@@ -43,7 +43,7 @@ _TOKENS_TOLD = {
 CAPABILITIES = (
     "launch-standalone", "client-public", "client-confidential-asymmetric", "sso-openid-connect",
     "context-standalone-patient", "context-banner", "permission-offline", "permission-online",
-    "permission-patient", "permission-user", "permission-v2",
+    "permission-patient", "permission-user", "permission-v2", "authorize-post",
 )  # fmt: skip
 _LIMITS = (
     f"A body has at most {json_reader.MAX_BYTES} bytes, a resource {json_reader.MAX_RESOURCE_BYTES}"
