@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("dmp", "runtime", "crypto", "pages", "viewer")
+LAYERS = ("dmp", "runtime", "crypto", "pages", "passkeys", "viewer")
 LOCK = ROOT / "requirements.lock"
 
 # boto3 carries every service of AWS; functions use these.

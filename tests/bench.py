@@ -181,7 +181,10 @@ def cold_imports(stack: Stack) -> list[Row]:
     for name, properties in sorted(_functions(stack).items()):
         refs = [layer["Ref"] for layer in properties.get("Layers", [])]
         opens = "CryptoLayer" in refs
-        named = {"CryptoLayer": "crypto", "PagesLayer": "pages", "ViewerLayer": "viewer"}
+        named = {
+            "CryptoLayer": "crypto", "PagesLayer": "pages", "PasskeysLayer": "passkeys",
+            "ViewerLayer": "viewer",
+        }  # fmt: skip
         paths = [layers["dmp"], layers["runtime"], *(layers[named[ref]] for ref in refs)]
         folder = ROOT / properties["CodeUri"]
         cpu = _import_cpu("import app", [folder, *paths], stack.environment(name))

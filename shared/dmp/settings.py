@@ -178,3 +178,16 @@ class SealingSettings(Settings):
     def origin(self) -> str:
         """The log's name in its checkpoints."""
         return f"dmp.ma/{self.stage}/{self.region_code}"
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeysSettings(RecordSettings):
+    """passkeys. `passkey_origin`: that of the pages that ask for them, when not the API's own."""
+
+    identifier_key_arn: str
+    passkey_origin: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as browsers write them."""
+        return self.passkey_origin or "/".join(self.base_url.split("/")[:3])

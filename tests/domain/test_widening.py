@@ -15,6 +15,7 @@ from dmp.domain.consent import (
     Actor,
     CareTeam,
     Data,
+    Delegate,
     Effect,
     Member,
     Policy,
@@ -43,6 +44,8 @@ def standing(*provisions: Provision, policy: Policy = "deny") -> Standing:
     return Standing(1, policy, provisions, OWNER)
 
 
+ASIA = Delegate("9" * 20, ("read",))
+MORE = replace(ASIA, powers=("read", "write"))
 ALL, SEAL = permit(AMRANI), deny(ANYONE, data=ONE)
 BLOCK, RANKED = deny(AMRANI), deny(PHYSICIANS, data=LABELLED)
 WIDER = [
@@ -66,6 +69,8 @@ WIDER = [
     ("break-glass by policy", standing(), standing(policy="break-glass-only")),
     ("a lasting consent for a grant", standing(permit(AMRANI, grant="request")), standing(ALL)),
     ("another owner", standing(), replace(standing(), owner="other")),
+    ("a delegate", standing(), replace(standing(), delegates=(ASIA,))),
+    ("more powers", replace(standing(), delegates=(ASIA,)), replace(standing(), delegates=(MORE,))),
 ]
 NO_WIDER = [
     ("nothing changed", standing(ALL, SEAL), standing(ALL, SEAL)),
@@ -80,6 +85,7 @@ NO_WIDER = [
     ("sealed longer", standing(replace(SEAL, ends=DAYS[1])), standing(SEAL)),
     ("an exception off", standing(SEAL, permit(AMRANI, consent="d", nested=True)), standing(SEAL)),
     ("the same in another consent", standing(ALL), standing(replace(ALL, consent="e"))),
+    ("a delegate less", replace(standing(), delegates=(ASIA,)), standing()),
     ("a closer policy", standing(policy="all-normal"), standing(policy="deny")),
     ("said again", standing(ALL, SEAL), standing(replace(ALL, recorded=DAYS[1]), SEAL)),
     (

@@ -15,7 +15,7 @@ from infra.template import ROOT, Resolver, load, of_type
 TEMPLATE = load()
 FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
 LAYERS = {"DmpLayer": "dmp", "RuntimeLayer": "runtime", "CryptoLayer": "crypto",
-          "PagesLayer": "pages", "ViewerLayer": "viewer"}  # fmt: skip
+          "PagesLayer": "pages", "ViewerLayer": "viewer", "PasskeysLayer": "passkeys"}  # fmt: skip
 # What the encryption SDK brings with it; only functions that open payloads or contacts have it.
 SEALING = ("aws_encryption_sdk", "wrapt")
 BARE = """
@@ -68,6 +68,7 @@ def test_a_function_imports_from_its_bundle_and_layers_alone(name: str) -> None:
     assert done.returncode == 0, done.stderr[-1500:]
     loaded = set(json.loads(done.stdout))
     assert "crypto" in layers_of(resource) or not loaded & set(SEALING)
+    assert "passkeys" in layers_of(resource) or "webauthn" not in loaded
 
 
 def test_every_function_of_the_template_has_its_folder() -> None:
@@ -76,7 +77,7 @@ def test_every_function_of_the_template_has_its_folder() -> None:
     assert used == {f"functions/{p.parent.name}" for p in (ROOT / "functions").glob("*/app.py")}
 
 
-@pytest.mark.parametrize("layer", ["runtime", "crypto", "pages", "viewer"])
+@pytest.mark.parametrize("layer", ["runtime", "crypto", "passkeys", "pages", "viewer"])
 def test_a_layer_names_what_the_lock_pins(layer: str) -> None:
     pinned = build.pinned(build.requirements(layer))
 

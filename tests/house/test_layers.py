@@ -35,6 +35,7 @@ OUTSIDE = {
         "phonenumbers",
         "pynamodb",
         "rfc8785",
+        "webauthn",
     },
     "edge": {"aws_lambda_powertools", "babel", "chalice", "jinja2", "markupsafe", "orjson"},
     "settings.py": set(),

@@ -132,6 +132,7 @@ def test_who_may_open_records_and_who_contacts() -> None:
         "Authorization",
         "NotificationsApi",
         "NotificationsSender",
+        "Passkeys",
     }
 
 
@@ -160,7 +161,8 @@ def test_nothing_of_the_record_is_ever_deleted() -> None:
         if "dynamodb:DeleteItem" in actions(statement)
     ]
     registry = {"Fn::GetAtt": ["RegistryTable", "Arn"]}
-    assert deleting == [("Tokens", registry), ("Authorization", registry)]
+    taking = ("Tokens", "Authorization", "Passkeys")
+    assert deleting == [(name, registry) for name in taking]
 
 
 STREAMS = ["NotificationsAnnouncer", "Compaction"]

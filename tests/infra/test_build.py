@@ -96,6 +96,7 @@ def test_the_lock_has_every_name_that_is_installed_from_it() -> None:
         "runtime": build.requirements("runtime"),
         "crypto": build.requirements("crypto"),
         "pages": build.requirements("pages"),
+        "passkeys": build.requirements("passkeys"),
         "viewer": build.requirements("viewer"),
         "emulator": ROOT / "infra" / "local" / "requirements.txt",
     }

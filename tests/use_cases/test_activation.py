@@ -10,6 +10,7 @@ import pytest
 
 from dmp.domain.activation import PENDING, Activation, Asked, Finding, Status
 from dmp.domain.contact import Contact
+from dmp.domain.credential import Pin
 from dmp.domain.notices import Undeliverable
 from dmp.domain.person import Person
 from dmp.domain.refusals import Gone, Invalid
@@ -87,9 +88,9 @@ class World:
         holds = self._is("awaiting-code") and row.tries > 0 and row.until > now
         return self._change(holds and activation == "a", tries=row.tries - 1)
 
-    def confirm(self, activation: str, now: int) -> bool:
+    def confirm(self, activation: str, pin: Pin | None, now: int) -> bool:
         holds = self._is("awaiting-code") and activation == "a"
-        return self._change(holds, status="opening", since=now) is not None
+        return self._change(holds, status="opening", since=now, pin=pin) is not None
 
     def name_record(self, activation: str, patient: str, entry: str) -> Activation | None:
         row = self.row

@@ -102,6 +102,36 @@ _SOURCES = {
         _("DMP: messages about your record now go to another address ({at}). "
           "Not you? Tell us at once. Ref. {reference}"),
     ),
+    "passkey-added": _Source(
+        _("A new passkey"),
+        _("DMP: a passkey was added for your record on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
+    "passkey-removed": _Source(
+        _("A passkey was removed"),
+        _("DMP: a passkey for your record was removed on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
+    "passkey-refused": _Source(
+        _("A copied passkey was refused"),
+        _("DMP: a copy of your passkey was refused on {at}. Remove that passkey and add "
+          "another. Ref. {reference}"),
+    ),
+    "pin-changed": _Source(
+        _("Your PIN has changed"),
+        _("DMP: the PIN of your record was changed on {at}. Not you? Tell us at once. Ref. "
+          "{reference}"),
+    ),
+    "pin-locked": _Source(
+        _("Your PIN is locked"),
+        _("DMP: the PIN of your record is locked for an hour after wrong tries ({at}). Not "
+          "you? Tell us at once. Ref. {reference}"),
+    ),
+    "recovery-used": _Source(
+        _("A recovery code was used"),
+        _("DMP: a recovery code of your record was used on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
 }  # fmt: skip
 KINDS = frozenset(_SOURCES)
 _SOMEONE = _("A practitioner")

@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 
 from dmp.domain.consent import POLICIES, Policy
 from dmp.domain.contact import CHANNELS, LANGUAGES, Channel, Contact, Language
+from dmp.domain.credential import Pin
 from dmp.domain.identifiers import NATIONAL, canonical
 from dmp.domain.person import Person, is_same
 from dmp.domain.refusals import Invalid, Issue
@@ -82,7 +83,7 @@ class Activation:
     """The row of one activation. `until` ends the wait for the code, in epoch seconds.
 
     `patient` and `entry` name the record and its first journal entry once opening began; `run`
-    counts executions; `since` is when the status was reached.
+    counts executions; `since` is when the status was reached. `pin` is one that the person chose.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Activation:
     patient: str = ""
     entry: str = ""
     run: int = 1
+    pin: Pin | None = None
 
     def status_at(self, now: int) -> tuple[Status, str]:
         """Status and reason as outsiders see them; time ends a wait whatever the row still says."""

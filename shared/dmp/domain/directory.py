@@ -16,6 +16,7 @@ KEY_URL_MAX = 512
 # No user, query or fragment, no international name: one URL has one spelling.
 _URL_CHARACTERS = re.compile(r"https://[a-z0-9.\-]+(:[0-9]+)?(/[A-Za-z0-9._~\-/%]*)?")
 # PATRQT is missing on purpose: a patient's request never comes from an app.
+ADMINISTRATOR, AUDITOR, REGISTRAR = "administrator", "auditor", "registrar"
 PURPOSES = frozenset(
     {"TREAT", "COC", "ETREAT", "BTG", "HOPERAT", "HPAYMT", "HRESCH", "PUBHLTH", "PATADMIN"}
 )

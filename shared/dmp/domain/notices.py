@@ -15,7 +15,8 @@ from dmp.domain.contact import Contact
 
 Kind = Literal[
     "access", "break-glass", "welcome", "consent", "contact-changed", "granted",
-    "review-justified", "review-unjustified",
+    "review-justified", "review-unjustified", "passkey-added", "passkey-removed",
+    "passkey-refused", "pin-changed", "pin-locked", "recovery-used",
 ]  # fmt: skip
 SHARDS = 8
 LEASE_S = 60  # below the queue's visibility: what comes again finds the lease over

@@ -50,7 +50,8 @@ class Session:
     """A signed-in patient. `expires` moves with use, `until` never; both in epoch seconds.
 
     `family` and `refresh` are hashes of the two parts of the refresh token's secret: the first
-    stays for the session, the second changes at every refresh.
+    stays for the session, the second changes at every refresh. `strong_until` is when the last
+    proof by passkey or PIN ends to count.
     """
 
     id: str
@@ -59,6 +60,20 @@ class Session:
     scope: str
     family: str
     refresh: str
+    expires: int
+    until: int
+    strong_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PractitionerSession:
+    """A practitioner signed in for one organisation; times and `secret` as a patient's `family`."""
+
+    id: str
+    practitioner: str
+    organization: str
+    role: str
+    secret: str
     expires: int
     until: int
 

@@ -23,6 +23,8 @@ def widens(old: Standing, new: Standing) -> bool:
     """
     if any(not _known(team, old) for team in new.teams):
         return True
+    if not set(new.delegates) <= set(old.delegates):
+        return True
     if _rest(old) != _rest(new) or _OPENNESS[new.policy] > _OPENNESS[old.policy]:
         return True
     denies = [p for p in new.provisions if p.effect == "deny"]
@@ -37,8 +39,8 @@ def widens(old: Standing, new: Standing) -> bool:
 
 
 def _rest(standing: Standing) -> Standing:
-    """What is neither version, policy, provision nor care team: it is only compared."""
-    return replace(standing, version=0, policy="deny", provisions=(), teams=())
+    """What is neither version, policy, provision, delegate nor care team: only compared."""
+    return replace(standing, version=0, policy="deny", provisions=(), delegates=(), teams=())
 
 
 def _known(team: CareTeam, old: Standing) -> bool:

@@ -29,9 +29,10 @@ def activation_api(desk: Callable[[], Desk]) -> Api:
 
     @api.route("/activations/{id}/confirmation", methods=["POST"], reads=(JSON,))
     def confirm(request: Request) -> Answer:
-        """Give the code that came by SMS."""
-        code = read_object(request.body).get("code")
-        return _json(202, desk().confirm(request.parameters["id"], code))
+        """Give the code that came by SMS, and a PIN if one is wanted."""
+        body = read_object(request.body)
+        code, pin = body.get("code"), body.get("pin")
+        return _json(202, desk().confirm(request.parameters["id"], code, pin))
 
     return api
 

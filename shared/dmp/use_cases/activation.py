@@ -16,6 +16,7 @@ from dmp.domain import activation as rules
 from dmp.domain import sign_in
 from dmp.domain.activation import Activation, Asked
 from dmp.domain.consent import Standing
+from dmp.domain.credential import pin_of
 from dmp.domain.identifiers import base32hex, commit_id, patient_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Entry
@@ -35,6 +36,7 @@ from dmp.use_cases.activation_ports import (
     Workflow,
 )
 from dmp.use_cases.ports import Clock
+from dmp.use_cases.proving import pin_made
 
 _ID_CHARACTERS = 32  # 160 random bits: whoever has the id may try codes
 _CODE_BITS = 64
@@ -81,9 +83,10 @@ class Desk:
         now = self._now()
         return self._found(activation, now).view_at(now)
 
-    def confirm(self, activation: str, code: object) -> dict[str, str]:
-        """Take a code; Invalid with `tries_left` for a wrong one, Gone when it is over."""
+    def confirm(self, activation: str, code: object, pin: object = None) -> dict[str, str]:
+        """Take a code, and a PIN for later; Invalid with `tries_left`, Gone when it is over."""
         now = self._now()
+        chosen = None if pin is None else pin_of(pin)
         held = self._found(activation, now)
         status, _ = held.status_at(now)
         if status == "opening":
@@ -91,12 +94,12 @@ class Desk:
         elif status == "verifying":
             raise Invalid("no code has been sent yet", "code", tries_left=held.tries)
         elif status == "awaiting-code":
-            self._try(held, code, now)
+            self._try(held, code, chosen, now)
         else:
             raise Gone("this activation is over; ask again")
         return {"id": activation, "status": "opening"}
 
-    def _try(self, held: Activation, code: object, now: int) -> None:
+    def _try(self, held: Activation, code: object, pin: str | None, now: int) -> None:
         digits = sign_in.typed(code) if isinstance(code, str) else None
         if digits is None:
             raise Invalid("six digits are needed", "code", tries_left=held.tries)
@@ -106,12 +109,13 @@ class Desk:
             raise Gone("this activation is over; ask again")
         # without a code, as nobody matched, the row's MAC is empty and nothing equals it
         if hmac.compare_digest(given, tried.code_mac):
-            self._confirmed(tried, now)
+            self._confirmed(tried, pin, now)
         else:
             self._wrong(tried, now)
 
-    def _confirmed(self, tried: Activation, now: int) -> None:
-        if not self.activations.confirm(tried.id, now):
+    def _confirmed(self, tried: Activation, pin: str | None, now: int) -> None:
+        made = None if pin is None else pin_made(pin, self.macs, self.clock)
+        if not self.activations.confirm(tried.id, made, now):
             raise Gone("this activation is over; ask again")
         if not self.workflow.confirmed(tried.token):
             self._run_again(tried, now)
@@ -264,7 +268,7 @@ class Steps:
                 what=(f"Patient/{patient}/_history/1",),
             ),
             notice=Notice("welcome", at, reference_of(named.entry), now_ms // 1000),
-            identifier_macs=self._identifier_macs(asked, person),
+            identifier_macs=self._identifier_macs(asked, person), pin=named.pin,
         )  # fmt: skip
 
     def _identifier_macs(self, asked: Asked, person: Person | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from dmp.domain.activation import Activation, Finding, Status
 from dmp.domain.consent import Standing
 from dmp.domain.contact import Contact
+from dmp.domain.credential import Pin
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.person import Person
@@ -27,6 +28,7 @@ class NewRecord:
     entry: Entry
     notice: Notice
     identifier_macs: tuple[str, ...]
+    pin: Pin | None = None
 
 
 class Population(Protocol):
@@ -56,8 +58,8 @@ class Activations(Protocol):
     def spend_try(self, activation: str, now: int) -> Activation | None:
         """Take one try off while awaiting-code in time; the row as it then is, or None."""
 
-    def confirm(self, activation: str, now: int) -> bool:
-        """From awaiting-code to opening."""
+    def confirm(self, activation: str, pin: Pin | None, now: int) -> bool:
+        """From awaiting-code to opening, with the PIN that the person chose."""
 
     def name_record(self, activation: str, patient: str, entry: str) -> Activation | None:
         """Give the record its names, the first time only; the row while opening, or None."""

@@ -15,6 +15,7 @@ from dmp.domain.notices import Undeliverable
 from dmp.domain.refusals import OAuthError, Refusal, TooMany, Unavailable
 from dmp.domain.sign_in import Challenge, Session
 from dmp.use_cases.ports import Clock
+from dmp.use_cases.sessions import new_session, secret_of
 from dmp.use_cases.token_ports import CodeMacs, CodeMessages, Contacts, Rates, SignIns
 
 
@@ -64,7 +65,7 @@ class OneTimeCodes:
         patient = self.sign_ins.patient_of(identifier)
         person = self.sign_ins.codes_sent(f"person-{patient or identifier}")
         reached = patient if rules.wait_s(person.sent, now) == 0 else None
-        challenge_id = self._secret()
+        challenge_id = secret_of(self.clock)
         code = rules.code(self.clock.random_bits(rules.CODE_BITS))
         challenge = Challenge(
             id=challenge_id,
@@ -93,21 +94,10 @@ class OneTimeCodes:
         )
         if not right or challenge.patient is None:
             raise OAuthError("invalid_grant", "not the code", tries_left=challenge.tries)
-        until = now + rules.SESSION_S_MAX
-        family, secret = self._secret(), self._secret()
-        session = Session(
-            id=self._secret(),
-            patient=challenge.patient,
-            client_id=rules.CLIENT_ID,
-            scope=rules.SCOPES,
-            family=hashed(family),
-            refresh=hashed(secret),
-            expires=rules.session_expires(now, until),
-            until=until,
-        )
+        session, refresh = new_session(challenge.patient, self.clock, now)
         if not self.sign_ins.open(challenge, session):
             raise OAuthError("invalid_grant", "the code was used already", tries_left=0)
-        return session, f"{session.id}.{family}{secret}"
+        return session, refresh
 
     def _count_address(self, address: str, now: int) -> None:
         source = hashlib.sha256(rules.source_of(address).encode()).hexdigest()[:32]
@@ -116,9 +106,6 @@ class OneTimeCodes:
 
     def _now(self) -> int:
         return self.clock.now_ms() // 1000
-
-    def _secret(self) -> str:
-        return rules.secret(self.clock.random_bits(rules.SECRET_BITS))
 
     def _sent(self, patient: str | None, code: str) -> bool:
         """Whether the code went out; a failure must not show that the person has a record."""
@@ -130,8 +117,3 @@ class OneTimeCodes:
         except (Refusal, Unavailable, Undeliverable):
             return False
         return True
-
-
-def hashed(secret: str) -> str:
-    """Of 256 random bits: no salt or stretching is needed."""
-    return hashlib.sha256(secret.encode()).hexdigest()

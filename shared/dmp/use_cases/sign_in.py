@@ -9,11 +9,11 @@ from dmp.domain.access_token import SECONDS_MAX
 from dmp.domain.caller import Caller
 from dmp.domain.refusals import OAuthError, Unauthenticated
 from dmp.domain.sign_in import Session
-from dmp.use_cases.one_time_codes import OneTimeCodes, hashed
+from dmp.use_cases.one_time_codes import OneTimeCodes
+from dmp.use_cases.ports import Clock
+from dmp.use_cases.sessions import FAMILY_CHARACTERS, hashed, secret_of
 from dmp.use_cases.token_ports import AccessTokens
 from dmp.use_cases.tokens import bearer, granted
-
-_FAMILY_CHARACTERS = 43
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,25 +25,25 @@ class SignIn(OneTimeCodes):
     def exchange(self, challenge_id: str, code: str) -> dict[str, object]:
         """Tokens for the right code; else invalid_grant with the tries left."""
         session, refresh = self.enter(challenge_id, code)
-        return self._answer(session, refresh, session.scope, self._now())
+        return self._answer(session, refresh, session.scope)
 
     def refresh(self, token: str, scope: str | None) -> dict[str, object]:
         """New tokens for a refresh token, which thereby ends; used twice, it ends the session."""
         now = self._now()
         session_id, _, secret = token.partition(".")
-        family, current = secret[:_FAMILY_CHARACTERS], secret[_FAMILY_CHARACTERS:]
+        family, current = secret[:FAMILY_CHARACTERS], secret[FAMILY_CHARACTERS:]
         session = self._session(session_id)
         if session is None or now >= session.expires or session.family != hashed(family):
             raise OAuthError("invalid_grant", "the refresh token is not valid")
         scopes = " ".join(granted(scope, session.scope))
-        renewed = self._secret()
+        renewed = secret_of(self.clock)
         expires = rules.session_expires(now, session.until)
         if session.refresh != hashed(current) or not self.sign_ins.rotate(
             session, hashed(renewed), expires
         ):
             self.sign_ins.end(session_id)
             raise OAuthError("invalid_grant", "the refresh token was used before: sign in again")
-        return self._answer(session, f"{session.id}.{family}{renewed}", scopes, now)
+        return self._answer(session, f"{session.id}.{family}{renewed}", scopes)
 
     def revoke(self, token: str) -> None:
         """End the session of a refresh or access token (RFC 7009: no error for an unknown one).
@@ -53,7 +53,7 @@ class SignIn(OneTimeCodes):
         session_id, dot, secret = token.partition(".")
         if dot and "." not in secret:
             session = self._session(session_id)
-            if session and session.family == hashed(secret[:_FAMILY_CHARACTERS]):
+            if session and session.family == hashed(secret[:FAMILY_CHARACTERS]):
                 self.sign_ins.end(session_id)
             return
         try:
@@ -66,20 +66,28 @@ class SignIn(OneTimeCodes):
     def _session(self, session_id: str) -> Session | None:
         return self.sign_ins.session(session_id) if rules.is_secret(session_id) else None
 
-    def _answer(self, session: Session, refresh: str, scope: str, now: int) -> dict[str, object]:
-        caller = Caller(
-            kind="patient",
-            client_id=session.client_id,
-            scopes=tuple(scope.split()),
-            purpose="PATRQT",
-            expires=min(now + SECONDS_MAX, session.until),
-            token_id=self._secret(),
-            patient=session.patient,
-            session=session.id,
-        )
-        return {
-            **bearer(self.access_tokens.issue(caller, now), caller),
-            "expires_in": caller.expires - now,
-            "patient": session.patient,
-            "refresh_token": refresh,
-        }
+    def _answer(self, session: Session, refresh: str, scope: str) -> dict[str, object]:
+        return tokens_of(session, refresh, scope, self.clock, self.access_tokens)
+
+
+def tokens_of(
+    session: Session, refresh: str, scope: str, clock: Clock, access_tokens: AccessTokens
+) -> dict[str, object]:
+    """The token endpoint's answer for a session."""
+    now = clock.now_ms() // 1000
+    caller = Caller(
+        kind="patient",
+        client_id=session.client_id,
+        scopes=tuple(scope.split()),
+        purpose="PATRQT",
+        expires=min(now + SECONDS_MAX, session.until),
+        token_id=secret_of(clock),
+        patient=session.patient,
+        session=session.id,
+    )
+    return {
+        **bearer(access_tokens.issue(caller, now), caller),
+        "expires_in": caller.expires - now,
+        "patient": session.patient,
+        "refresh_token": refresh,
+    }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import cast
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
@@ -14,10 +16,11 @@ from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
 from dmp.adapters.dynamodb.registry import found
 from dmp.domain.activation import PENDING, Activation, Asked, Finding, Status
+from dmp.domain.credential import Pin
 
 
 class ActivationItem(Model):
-    """The row; `asked`, `token` and `code_mac` are gone once it has ended."""
+    """The row; `asked`, `token`, `code_mac` and `pin` are gone once it has ended."""
 
     class Meta:
         """Filled by `client.bind`."""
@@ -39,6 +42,7 @@ class ActivationItem(Model):
     code_mac = BinaryAttribute(legacy_encoding=False, null=True)
     patient = UnicodeAttribute(null=True)
     entry = UnicodeAttribute(null=True)
+    pin = UnicodeAttribute(null=True)
 
 
 class ActivationRows:
@@ -90,9 +94,14 @@ class ActivationRows:
         live = _in(("awaiting-code",)) & (ActivationItem.tries > 0) & (ActivationItem.until > now)
         return self._change(activation, live, [ActivationItem.tries.set(ActivationItem.tries - 1)])
 
-    def confirm(self, activation: str, now: int) -> bool:
+    def confirm(self, activation: str, pin: Pin | None, now: int) -> bool:
         """Of two right codes at once, one."""
-        changes = [ActivationItem.status.set("opening"), ActivationItem.since.set(now)]
+        changes: list[Action] = [
+            ActivationItem.status.set("opening"),
+            ActivationItem.since.set(now),
+        ]
+        if pin is not None:
+            changes.append(ActivationItem.pin.set(json.dumps(asdict(pin))))
         return self._change(activation, _in(("awaiting-code",)), changes) is not None
 
     def name_record(self, activation: str, patient: str, entry: str) -> Activation | None:
@@ -121,6 +130,7 @@ class ActivationRows:
             ActivationItem.asked.remove(),
             ActivationItem.token.remove(),
             ActivationItem.code_mac.remove(),
+            ActivationItem.pin.remove(),
         ]
         if reason:
             changes.append(ActivationItem.reason.set(reason))
@@ -163,4 +173,5 @@ def _activation(name: str, item: ActivationItem) -> Activation:
         patient=item.patient or "",
         entry=item.entry or "",
         run=int(item.run),
+        pin=Pin(**json.loads(item.pin)) if item.pin else None,
     )

@@ -35,6 +35,7 @@ class NewRecords:
             entry=record.entry,
             notice=record.notice,
             identifier_macs=record.identifier_macs,
+            pin=record.pin,
         )
         try:
             self._openings.open_record(opening)

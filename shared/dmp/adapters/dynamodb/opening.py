@@ -11,6 +11,7 @@ from pynamodb.transactions import TransactWrite
 from dmp.adapters.compression import compress
 from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.credentials import CredentialItem, credential_item
 from dmp.adapters.dynamodb.tables import (
     CONTACT,
     GUARD,
@@ -22,6 +23,7 @@ from dmp.adapters.dynamodb.tables import (
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.consent import Standing
 from dmp.domain.contact import Contact
+from dmp.domain.credential import Credential, Pin
 from dmp.domain.journal import Entry, leaf_hash
 from dmp.domain.notices import Notice
 from dmp.domain.record import Version, encode
@@ -45,6 +47,7 @@ class Opening:
     entry: Entry
     notice: Notice
     identifier_macs: tuple[str, ...]
+    pin: Pin | None = None
 
 
 class Openings:
@@ -55,6 +58,7 @@ class Openings:
         self._connection: Connection = bind(RecordItem, records)
         bind(KeysItem, keys)
         bind(IdentifierItem, registry)
+        bind(CredentialItem, registry)
 
     def open_record(self, opening: Opening) -> bool:
         """One TransactWriteItems. False when this very opening was written before.
@@ -96,6 +100,11 @@ class Openings:
                 transaction.save(
                     IdentifierItem(f"identifier#{mac}", patient=patient),
                     condition=IdentifierItem.pk.does_not_exist(),
+                )
+            if opening.pin:
+                transaction.save(
+                    credential_item(Credential(patient, 1, opening.pin)),
+                    condition=CredentialItem.pk.does_not_exist(),
                 )
 
 

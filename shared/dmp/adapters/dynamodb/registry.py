@@ -136,6 +136,24 @@ class SessionItem(Model):
     refresh_hash = UnicodeAttribute(attr_name="refresh")  # `refresh` is a method of Model
     expires = NumberAttribute()
     until = NumberAttribute()
+    strong_until = NumberAttribute(null=True)
+    ttl = NumberAttribute()
+
+
+class PractitionerSessionItem(Model):
+    """session#<id>: a signed-in practitioner; without `patient`, no patient's way uses it."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    practitioner = UnicodeAttribute(null=True)
+    organization = UnicodeAttribute(null=True)
+    role = UnicodeAttribute(null=True)
+    active = BooleanAttribute()
+    secret = UnicodeAttribute(null=True)
+    expires = NumberAttribute()
+    until = NumberAttribute()
     ttl = NumberAttribute()
 
 

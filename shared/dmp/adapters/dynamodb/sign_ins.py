@@ -96,7 +96,7 @@ class SignInRows:
                     ChallengeItem(f"challenge#{challenge.id}"),
                     condition=ChallengeItem.pk.exists(),
                 )
-                transaction.save(_session_item(session), condition=SessionItem.pk.does_not_exist())
+                transaction.save(session_item(session), condition=SessionItem.pk.does_not_exist())
 
         try:
             retrying(write)
@@ -107,7 +107,7 @@ class SignInRows:
     def session(self, session_id: str) -> Session | None:
         """A session that is active."""
         item = found(SessionItem, f"session#{session_id}")
-        if item is None or not item.active:
+        if item is None or not item.active or not item.patient:
             return None
         return Session(
             id=session_id,
@@ -169,7 +169,8 @@ def _codes_item(subject: CodesSent, challenge: str, now: int) -> CodesItem:
     )
 
 
-def _session_item(session: Session) -> SessionItem:
+def session_item(session: Session) -> SessionItem:
+    """The row of a new session."""
     return SessionItem(
         f"session#{session.id}",
         patient=session.patient,
@@ -180,5 +181,6 @@ def _session_item(session: Session) -> SessionItem:
         refresh_hash=session.refresh,
         expires=session.expires,
         until=session.until,
+        strong_until=session.strong_until or None,
         ttl=session.until,
     )
