@@ -169,3 +169,12 @@ def test_a_weak_session_sees_nothing_sealed_of_ones_own(
     assert decide(replace(OWN, strong=False), held, item) == expected
     assert decide(OWN, held, item) == Permit("patient-own")
     assert may_enter(replace(OWN, strong=False), held) == Permit("patient-own")
+
+
+def test_of_two_delegations_one_is_told_whatever_their_order() -> None:
+    first, second = (Delegate(DAUGHTER, ALL, related=name) for name in ("r1", "r2"))
+    guardian = Delegate(DAUGHTER, ALL, kind="guardian", related="r0")
+
+    for delegates in ((first, second, guardian), (guardian, second, first)):
+        held = Standing(1, "deny", (), OWNER, delegates)
+        assert decide(ACTING, held, GLUCOSE) == Permit("delegate", "r1")

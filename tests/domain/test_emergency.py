@@ -129,3 +129,13 @@ def test_the_operation_asks_first(
     asking = replace(CALLING, **changes)  # type: ignore[arg-type]
 
     assert may_break_glass(asking, Standing(1, "deny", provisions, OWNER)) == decision
+
+
+def test_a_refusal_names_its_seal_and_an_exception_is_for_its_item() -> None:
+    part = replace(excepted(SEALED, ME), data=replace(THIS, types=("Observation",)))
+    other = replace(part, data=replace(THIS, types=("Goal",)))
+
+    closed = Standing(1, "deny", (SEALED, other, GRANT), OWNER)
+    opened = Standing(1, "deny", (SEALED, part, GRANT), OWNER)
+    assert decide(CALLING, closed, GLUCOSE) == Refuse("seal", SEALED.consent)
+    assert decide(CALLING, opened, GLUCOSE) == Permit("break-glass", GRANT.consent)

@@ -148,3 +148,19 @@ def test_a_team_is_who_is_in_it(members: tuple[Member, ...], names: bool) -> Non
     assert isinstance(decide(DOCTOR, held, GLUCOSE), Permit) == names
     elsewhere = replace(held, teams=(CareTeam("u", members),))
     assert decide(DOCTOR, elsewhere, GLUCOSE) == Refuse("policy-deny")
+
+
+def test_a_seal_opens_to_a_team_that_it_names() -> None:
+    team = CareTeam("t", (Member((ME,)),))
+    inside = replace(INSIDE, actors=(TEAM,))
+    held = Standing(1, "deny", (SEAL, inside), OWNER, teams=(team,))
+
+    assert decide(DOCTOR, held, GLUCOSE) == Permit("consent-permit", SEAL.consent)
+    assert decide(DOCTOR, replace(held, teams=()), GLUCOSE) == Refuse("seal", SEAL.consent)
+
+
+def test_what_is_related_to_an_encounter_is_the_encounter_too() -> None:
+    related = Data(related=("Encounter/e",))
+
+    assert denies(related, Item("Encounter", "e"))
+    assert permits(related, Item("Encounter", "e"))
