@@ -126,7 +126,13 @@ class Deployment:
             s3.put_object(Bucket=BUCKET, Key=name, Body=content)
 
     def _apply(self, action: str, base_url: str) -> None:
-        given = {**self.parameters, "BaseUrl": base_url, "EndpointUrl": self.emulator.url}
+        given = {
+            **self.parameters,
+            "BaseUrl": base_url,
+            "EndpointUrl": self.emulator.url,
+            # WebAuthn takes no address for a name: pages that ask for passkeys are opened so
+            "PasskeyOrigin": self.emulator.url.replace("127.0.0.1", "localhost"),
+        }
         try:
             getattr(self.client("cloudformation"), action)(
                 StackName=STACK,
