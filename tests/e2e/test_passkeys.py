@@ -17,7 +17,6 @@ from tests.e2e.place import Home, Place
 
 ADDRESS = "203.0.113.98"
 PIN = "860413"
-REGION = "eu-west-1"
 
 
 class Desk:
@@ -136,13 +135,7 @@ def _by_operator(desk: Desk) -> str:
     """What the operator's command prints."""
     physician = desk.place.practitioner("physician")
     asked = ["--practitioner", physician["inpe"], "--organization", physician["organization"]]
-    given = {
-        "AWS_ENDPOINT_URL": desk.place.emulator.url,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "operator",
-        "AWS_SECRET_ACCESS_KEY": "operator",
-        "PYTHONPATH": str(ROOT / "shared"),
-    }
+    given = {**desk.place.emulator.environment(), "PYTHONPATH": str(ROOT / "shared")}
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "infra.enrolment", "--stack", STACK, *asked],
         env={**os.environ, **given}, cwd=ROOT, capture_output=True, text=True, check=False,
