@@ -17,6 +17,7 @@ from dmp.adapters.messages import Messages
 from dmp.adapters.signing import TokenKey
 from dmp.adapters.texts import Texts
 from dmp.edge.http import FORM, JSON, Answer, Api, Request
+from dmp.edge.logs import count
 from dmp.edge.oauth import answer_of, asked, form_of, identifier_of, lasting
 from dmp.settings import TokensSettings
 from dmp.use_cases.app_tokens import AppTokens
@@ -25,12 +26,11 @@ from dmp.use_cases.sign_in import SignIn
 from dmp.use_cases.tokens import Tokens
 
 settings = TokensSettings.from_environment()
-kms, clock = client("kms"), SystemClock()
-registry, vault = settings.registry_table, Vault(kms, settings.record_key_arn)
-base, place = settings.base_url, (settings.base_url, settings.region_code)
-senders = settings.sms_sender, settings.mail_sender
+kms, clock, registry = client("kms"), SystemClock(), settings.registry_table
+base, vault = settings.base_url, Vault(kms, settings.record_key_arn)
+senders, place = (settings.sms_sender, settings.mail_sender), (base, settings.region_code)
 key = TokenKey(kms, settings.token_key_arn, *place, settings.other_token_key_arn)
-assertions = client_assertions(base, registry, settings.private_key_hosts)
+assertions = client_assertions(base, registry, settings.private_key_hosts, count)
 tokens = Tokens(Registry(registry), assertions, key, clock, base)
 sign_in = SignIn(
     sign_ins=SignInRows(registry),

@@ -120,9 +120,9 @@ def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 def test_a_key_set_is_fetched_with_its_life(server: Server) -> None:
-    server.answers(http(b'{"keys":[]}', "Cache-Control: public, max-age=600"))
+    server.answers(http(b'{"keys":[]}', "Cache-Control: public, max-age=200"))
 
-    assert server.fetch() == Fetched(b'{"keys":[]}', 600)
+    assert server.fetch() == Fetched(b'{"keys":[]}', 200)
 
 
 def test_the_request_is_a_plain_get_of_the_path_and_says_the_host(server: Server) -> None:
@@ -275,11 +275,11 @@ def test_the_system_resolves() -> None:
 @pytest.mark.parametrize(
     ("said", "life"),
     [
-        ("", 300), ("max-age=600", 600), ("public, MAX-AGE=61", 61), ('max-age="90"', 90),
-        ("max-age=59", 60), ("max-age=0", 60), ("max-age=3600", 3600), ("max-age=86400", 3600),
-        ("max-age=600, max-age=90", 90), ("no-store", 60), ("max-age=600, no-cache", 60),
+        ("", 300), ("max-age=200", 200), ("public, MAX-AGE=61", 61), ('max-age="90"', 90),
+        ("max-age=59", 60), ("max-age=0", 60), ("max-age=301", 300), ("max-age=86400", 300),
+        ("max-age=200, max-age=90", 90), ("no-store", 60), ("max-age=600, no-cache", 60),
         ("s-maxage=600", 300), ("max-age=-1", 300), ("max-age=9999999999", 300), ("max-age", 300),
     ],
 )  # fmt: skip
-def test_an_answer_lives_a_minute_to_an_hour(said: str, life: int) -> None:
+def test_t8_an_answer_lives_a_minute_to_five(said: str, life: int) -> None:
     assert life_of(said) == life

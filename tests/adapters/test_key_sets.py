@@ -29,6 +29,7 @@ class Partner:
         self.jwks = jwks
         self.life_s = life_s
         self.asked: list[str] = []
+        self.counted: list[str] = []
 
     def fetch(self, url: str) -> Fetched:
         self.asked.append(url)
@@ -56,7 +57,7 @@ def table(deployed: Stack) -> str:
 
 def process(table: str, partner: Partner) -> KeySets:
     """One process of the authorization server."""
-    return KeySets(ALGORITHMS, StoredKeySets(table), partner)
+    return KeySets(ALGORITHMS, StoredKeySets(table), partner, partner.counted.append)
 
 
 def test_keys_are_fetched_once_and_kept_while_they_live(table: str) -> None:
@@ -129,6 +130,7 @@ def test_when_the_fetch_fails_keys_hold_until_their_life_ends(table: str, answer
     with pytest.raises(BadToken, match="no keys could be fetched"):
         sets.keys(URL, "ec-1", NOW + 120)
     assert len(partner.asked) == 3
+    assert partner.counted == ["KeySetsNotFetched"] * 2
 
 
 def test_who_publishes_an_empty_set_has_withdrawn_every_key(table: str) -> None:

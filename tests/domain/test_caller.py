@@ -142,6 +142,10 @@ KNOWN = {"credential#" + "p" * 20: {"known": True}}
         (PATIENT, {**KNOWN, "session#s1": {"strong_until": str(NOW + 1)}}, False),
         (PATIENT, {**KNOWN, "session#s2": {"strong_until": NOW + 1}}, False),
         (DOCTOR, KNOWN, True),
+        (replace(PATIENT, app="a1"), {}, True),
+        (replace(PATIENT, app="a1", session=None), {}, False),
+        (replace(PATIENT, app="a1", session=None), KNOWN, False),
+        (replace(DOCTOR, app="a1", session=None), KNOWN, True),
     ],
 )
 def test_who_has_a_pin_or_passkey_is_strong_once_it_is_proved(

@@ -229,6 +229,14 @@ def test_failures_are_heard() -> None:
         assert _alarmed(metric) == set(FUNCTIONS), metric
 
 
+def test_an_alarm_on_a_sum_has_ten_metrics_at_most() -> None:
+    sums = {
+        name: [m for m in alarm["Properties"].get("Metrics", []) if "MetricStat" in m]
+        for name, alarm in ALARMS.items()
+    }
+    assert {name: len(found) for name, found in sums.items() if len(found) > 10} == {}
+
+
 def _alarmed(metric: str) -> set[str]:
     found = set()
     for alarm in ALARMS.values():

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 BYTES_MAX = 65_536
 SECONDS_MAX = 3.0
 LIFE_S_MIN = 60
-LIFE_S_MAX = 3600
+LIFE_S_MAX = 300  # a key that its owner withdrew is refused within five minutes
 LIFE_S_DEFAULT = 300
 _PORT = 443
 _OK = 200
@@ -106,7 +106,7 @@ def is_public(text: str) -> bool:
 
 
 def life_of(cache_control: str) -> int:
-    """For how long an answer may be used: its max-age, within a minute and an hour."""
+    """For how long an answer may be used: its max-age, within one minute and five."""
     said = {part.strip().lower() for part in cache_control.split(",")}
     if said & {"no-store", "no-cache"}:
         return LIFE_S_MIN

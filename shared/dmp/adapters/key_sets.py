@@ -7,7 +7,7 @@ was fetched stands there too, so that one process's fetch serves all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,12 +62,22 @@ class _Held:
 
 
 class KeySets:
-    """The keys behind registered URLs. Nothing calls this before the client is found active."""
+    """The keys behind registered URLs. Nothing calls this before the client is found active.
 
-    def __init__(self, algorithms: Mapping[str, str], rows: KeySetRows, fetcher: Fetcher) -> None:
+    `count` adds one to a metric: KeySetsNotFetched, for each fetch that brought no key set.
+    """
+
+    def __init__(
+        self,
+        algorithms: Mapping[str, str],
+        rows: KeySetRows,
+        fetcher: Fetcher,
+        count: Callable[[str], None],
+    ) -> None:
         self._algorithms = algorithms
         self._rows = rows
         self._fetcher = fetcher
+        self._count = count
         self._held: dict[str, _Held] = {}
 
     def keys(self, url: str, kid: str, now: int) -> Mapping[str, VerifyingKey]:
@@ -98,6 +108,7 @@ class KeySets:
             fetched = self._fetcher.fetch(url)
             kept = Kept(_text(fetched.body), now + fetched.life_s, now, now)
         except NotFetched:
+            self._count("KeySetsNotFetched")
             kept = Kept(before.jwks, before.until, now, now)
         self._rows.keep(url, kept)
         return kept

@@ -123,10 +123,13 @@ class Caller:
         """Whether the session has proved itself enough for what a stolen phone must not do.
 
         Always so for who has no PIN or passkey to prove themselves with (and for practitioners):
-        then the one-time code is all there is.
+        then the one-time code is all there is. Never for an app that goes on without the session
+        in which it was let in: nobody is there to prove anything.
         """
         if self.kind != "patient":
             return True
+        if self.app and not self.session:
+            return False
         if rows.get(f"credential#{self.patient}", {}).get("known") is not True:
             return True
         until = rows.get(f"session#{self.session}", {}).get("strong_until")
