@@ -16,6 +16,7 @@ from dmp.domain.contact import LANGUAGES
 from dmp.domain.sms import GSM
 
 WORDS = {
+    "count": "1234",
     "code": "480591",
     "minutes": "15",
     "reference": "89ABCDEF",

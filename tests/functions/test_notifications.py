@@ -10,6 +10,11 @@ import pytest
 import time_machine
 from botocore.exceptions import ClientError
 
+from dmp.adapters.dynamodb.tables import CONTACT, KeysItem, RecordItem
+from dmp.adapters.envelope import PatientKeys
+from dmp.domain.contact import Contact
+from dmp.domain.identifiers import commit_id
+from dmp.domain.notices import Notice
 from infra.template import ROOT
 from tests.post import Post
 from tests.register import mails, sms
@@ -294,3 +299,40 @@ def test_the_events_kept_for_developers_are_answered(post: Post) -> None:
             assert not answered.get("batchItemFailures")
         else:
             assert answered["statusCode"] == 401, path.stem
+
+
+def test_a_day_of_accesses_is_one_digest_at_the_patients_hour(post: Post) -> None:
+    """The real rows: three accesses wait for the digest that the first one made."""
+    world = post.world
+    patient = world.open_record()
+    post.announce(post.stream())
+    post.deliver()
+    keys = KeysItem.get(patient.patient)
+    ring = world.vault.notice_ring(str(patient.patient), PatientKeys(keys.kv, keys.rec, keys.ntc))
+    contact = Contact("+212612345678", None, "fr", "sms", "daily")
+    RecordItem(patient.patient, CONTACT, b=ring.seal("notice", CONTACT, contact.to_bytes())).save()
+    for number in range(3):
+        name = commit_id(NOW * 1000, number)
+        notice = Notice("access", "2026-11-22T08:00:00.000Z", f"REF{number}", NOW)
+        RecordItem(
+            patient.patient, f"N#{name}", b=ring.seal("notice", name, notice.to_bytes()),
+            state="owed", ref=notice.reference, due=NOW, due_shard=notice.shard,
+        ).save()  # fmt: skip
+        post.stack.client("sqs").send_message(
+            QueueUrl=post.stack.output("NoticesQueueUrl"),
+            MessageBody=json.dumps({"patient": patient.patient, "entry": name}),
+        )
+    assert post.deliver() == []
+    assert len(sms()) == 1  # the welcome
+    assert post.announce(post.stream(lambda r: "digest-" in r["dynamodb"]["Keys"]["sk"]["S"])) == []
+    assert post.waiting() == []
+    rows = {row["sk"]: row for row in post.notices(str(patient.patient))}
+    (digest,) = [row for name, row in rows.items() if name.startswith("N#digest-")]
+    assert [row["state"] for row in rows.values()].count("digest") == 3
+
+    post.travel.move_to(int(digest["due"]) + 301)
+    post.sweep()
+    assert post.deliver() == []
+    assert "3." in sms()[-1][1]
+    (told,) = [r for r in post.notices(str(patient.patient)) if r["sk"] == digest["sk"]]
+    assert told["state"] == "sent"

@@ -21,6 +21,9 @@ OLD, NEW = "+212612345678", "+212661234567"
 EMAIL = "nadia@example.org"
 
 
+KEPT = {"language": "fr", "channel": "sms", "rhythm": "daily"}
+
+
 class Home:
     """A patient at home, and the preferences function."""
 
@@ -72,7 +75,14 @@ def test_the_language_chosen_is_the_next_notices(home: Home) -> None:
         ({"language": "de", "channel": "sms", "rhythm": "each"}, "language", "zgh"),
         ({"language": "fr", "channel": "fax", "rhythm": "each"}, "channel", "email"),
         ({"language": "fr", "channel": "email", "rhythm": "each"}, "channel", "no address"),
-        ({"language": "fr", "channel": "sms", "rhythm": "daily"}, "rhythm", "not offered yet"),
+        ({**KEPT, "digestHour": 24}, "digestHour", "0 to 23"),
+        ({**KEPT, "digestHour": True}, "digestHour", "0 to 23"),
+        ({**KEPT, "digestHour": "18"}, "digestHour", "0 to 23"),
+        ({**KEPT, "quietHours": "21:00"}, "quietHours", "from and until"),
+        ({**KEPT, "quietHours": {"from": "21:00"}}, "quietHours", "from and until"),
+        ({**KEPT, "quietHours": {"from": "24:00", "until": "7:00"}}, "quietHours.from", "21:30"),
+        ({**KEPT, "quietHours": {"from": "21:00", "until": 7}}, "quietHours.until", "21:30"),
+        ({**KEPT, "quietHours": {"from": "07:00", "until": "07:00"}}, "quietHours", "different"),
         ({"language": "fr", "channel": "sms", "rhythm": "never"}, "rhythm", "each"),
         ({"language": "fr", "channel": "sms"}, "body", "exactly"),
         ({"language": "fr", "channel": "sms", "rhythm": "each", "x": 1}, "body", "exactly"),

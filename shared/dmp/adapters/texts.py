@@ -90,7 +90,13 @@ _SOURCES = {
     ),
     "refused": _Source(
         _("Access to your record refused"),
-        _("DMP: {who} was refused access to your record on {at}. Ref. {reference}"),
+        _("DMP: {who} was refused your record three times, last on {at}. See your journal. "
+          "Ref. {reference}"),
+    ),
+    "digest": _Source(
+        _("Your record was used"),
+        _("DMP: uses of your record since the last message: {count}. Not expected? "
+          "See your journal. Ref. {reference}"),
     ),
     "consent": _Source(
         _("Who may use your record has changed"),

@@ -8,20 +8,26 @@ from typing import Literal, get_args
 
 Language = Literal["ar", "fr", "zgh", "en"]
 Channel = Literal["sms", "email"]
-Rhythm = Literal["each", "daily"]
+Rhythm = Literal["each", "daily", "none"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+RHYTHMS: tuple[Rhythm, ...] = get_args(Rhythm)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """`phone` in E.164; `rhythm` says whether accesses are told one by one or once a day."""
+    """`phone` in E.164. `rhythm`: accesses are told one by one, once a day, or not at all.
+
+    `digest_hour` (0 to 23) and `quiet` (from, until: HH:MM) are times of Morocco's clock.
+    """
 
     phone: str | None
     email: str | None
     language: Language
     channel: Channel
     rhythm: Rhythm = "each"
+    digest_hour: int = 18
+    quiet: tuple[str, str] | None = None
 
     def to_bytes(self) -> bytes:
         """The plaintext that is sealed at CONTACT."""
@@ -30,4 +36,7 @@ class Contact:
     @classmethod
     def from_bytes(cls, plaintext: bytes) -> Contact:
         """The inverse of `to_bytes`; members added later take their defaults."""
-        return cls(**json.loads(plaintext))
+        members = json.loads(plaintext)
+        if members.get("quiet"):
+            members["quiet"] = tuple(members["quiet"])
+        return cls(**members)

@@ -1,6 +1,7 @@
 """A notice owed to a patient: what it says, when it falls due, its short reference and its states.
 
-owed -> claimed -> sent | undeliverable
+owed -> claimed -> sent | undeliverable | suppressed | digest (told by the digest of its day)
+claimed -> owed: not before the quiet hours end
 claimed -> owed: the provider failed; due again later
 claimed -> claimed: the lease ran out; in doubt, sent again with the same reference
 """
@@ -17,8 +18,10 @@ Kind = Literal[
     "access", "break-glass", "welcome", "consent", "contact-changed", "granted",
     "review-justified", "review-unjustified", "passkey-added", "passkey-removed",
     "passkey-refused", "pin-changed", "pin-locked", "recovery-used",
+    "refused", "digest",
 ]  # fmt: skip
 SHARDS = 8
+DIGEST = "digest-"
 LEASE_S = 60  # below the queue's visibility: what comes again finds the lease over
 OVERDUE_S = 300
 _FIRST_WAIT_S = 60
@@ -43,6 +46,7 @@ class Notice:
     phone: str = ""
     email: str = ""
     end: str = ""
+    count: int = 0
 
     @property
     def shard(self) -> str:
@@ -58,6 +62,7 @@ class Notice:
             "practitioner": self.practitioner,
             "organization": self.organization,
             "end": self.end,
+            "count": str(self.count),
         }
 
     def addressed(self, contact: Contact) -> Contact:
@@ -80,6 +85,11 @@ class Notice:
 def reference_of(entry: str) -> str:
     """The last 8 characters of a journal entry's id: random, upper case, easy to read out."""
     return entry[-8:].upper()
+
+
+def digest_name(day: str) -> str:
+    """The name of the digest of a day (YYYYMMDD), in place of an entry's id."""
+    return f"{DIGEST}{day}"
 
 
 def due_again(now: int, attempts: int) -> int:

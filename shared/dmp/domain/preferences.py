@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from dmp.domain.activation import is_email
-from dmp.domain.contact import CHANNELS, LANGUAGES, Channel, Contact, Language
+from dmp.domain.contact import (
+    CHANNELS,
+    LANGUAGES,
+    RHYTHMS,
+    Channel,
+    Contact,
+    Language,
+    Rhythm,
+)
 from dmp.domain.refusals import Invalid, Issue
 
 _MEMBERS = ("language", "channel", "rhythm")
+_OPTIONAL = ("digestHour", "quietHours")
+_HOURS = range(24)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
+DIGEST_HOUR = 18
 NO_GRANT_S = 24 * 3600  # after a change of address no new grant is made for a day
 
 
-def shown(contact: Contact) -> dict[str, str]:
+def shown(contact: Contact) -> dict[str, object]:
     """The preferences; addresses are recognisable to their owner alone."""
-    view: dict[str, str] = {
+    view: dict[str, object] = {
         "language": contact.language,
         "channel": contact.channel,
         "rhythm": contact.rhythm,
     }
+    if contact.rhythm == "daily":
+        view["digestHour"] = contact.digest_hour
+    if contact.quiet:
+        view["quietHours"] = {"from": contact.quiet[0], "until": contact.quiet[1]}
     if contact.phone:
         view["phone"] = f"{contact.phone[:5]}••••••{contact.phone[-2:]}"
     if contact.email:
@@ -30,24 +47,54 @@ def shown(contact: Contact) -> dict[str, str]:
 
 
 def preferred(contact: Contact, body: Mapping[str, Any]) -> Contact:
-    """The contact with the preferences of the body, or Invalid with every fault."""
+    """The contact with the preferences of the body, or Invalid with every fault.
+
+    `digestHour` and `quietHours` may be left out: at 18, and never.
+    """
     issues = []
-    if set(body) != set(_MEMBERS):
-        issues.append(Issue(f"exactly {', '.join(_MEMBERS)} are needed", "body"))
+    if not set(_MEMBERS) <= set(body) <= {*_MEMBERS, *_OPTIONAL}:
+        text = f"exactly {', '.join(_MEMBERS)} are needed, and {', '.join(_OPTIONAL)} may be given"
+        issues.append(Issue(text, "body"))
     if body.get("language") not in LANGUAGES:
         issues.append(Issue(f"one of {', '.join(LANGUAGES)} is needed", "language"))
     if body.get("channel") not in CHANNELS:
         issues.append(Issue(f"one of {', '.join(CHANNELS)} is needed", "channel"))
     elif not (contact.phone if body["channel"] == "sms" else contact.email):
         issues.append(Issue("no address is known for it; give one at /contact first", "channel"))
-    if body.get("rhythm") == "daily":
-        issues.append(Issue("a daily digest is not offered yet; only each", "rhythm"))
-    elif body.get("rhythm") != "each":
-        issues.append(Issue("each is needed", "rhythm"))
+    if body.get("rhythm") not in RHYTHMS:
+        issues.append(Issue(f"one of {', '.join(RHYTHMS)} is needed", "rhythm"))
+    issues += _times(body)
     if issues:
         raise Invalid(issues, errors=[{"field": i.expression, "detail": i.text} for i in issues])
-    language, channel = cast("Language", body["language"]), cast("Channel", body["channel"])
-    return replace(contact, language=language, channel=channel, rhythm="each")
+    quiet = body.get("quietHours")
+    return replace(
+        contact,
+        language=cast("Language", body["language"]),
+        channel=cast("Channel", body["channel"]),
+        rhythm=cast("Rhythm", body["rhythm"]),
+        digest_hour=int(body.get("digestHour", DIGEST_HOUR)),
+        quiet=(quiet["from"], quiet["until"]) if quiet else None,
+    )
+
+
+def _times(body: Mapping[str, Any]) -> list[Issue]:
+    issues = []
+    hour, quiet = body.get("digestHour", DIGEST_HOUR), body.get("quietHours")
+    if type(hour) is not int or hour not in _HOURS:
+        issues.append(Issue("a whole number from 0 to 23 is needed", "digestHour"))
+    if quiet is None:
+        return issues
+    if not isinstance(quiet, Mapping) or set(quiet) != {"from", "until"}:
+        issues.append(Issue("exactly from and until are needed", "quietHours"))
+        return issues
+    issues += [
+        Issue("a time like 21:30 is needed", f"quietHours.{name}")
+        for name in ("from", "until")
+        if not isinstance(quiet[name], str) or not _CLOCK.match(quiet[name])
+    ]
+    if quiet["from"] == quiet["until"]:
+        issues.append(Issue("quiet hours begin and end at different times", "quietHours"))
+    return issues
 
 
 def new_address(body: Mapping[str, Any], phone: Callable[[str], str | None]) -> tuple[str, str]:

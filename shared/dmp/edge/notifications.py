@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from dmp.domain.notices import DIGEST
 from dmp.edge.batch import Change, Handler, queue_handler, scheduled_handler, stream_handler
 from dmp.edge.http import JSON, Answer, Api, Request
 from dmp.edge.logs import count
@@ -60,7 +61,7 @@ def announcing(
         kind, _, entry = str(change.keys["sk"]).partition("#")
         if change.event != "INSERT":
             return
-        if kind == "N":
+        if kind == "N" and not entry.startswith(DIGEST):  # the sweep finds it at its hour
             queued = announcer().announce(change.keys["pk"], entry)
             count("NoticesQueued" if queued else "NoticesToDeadLetters")
         if kind == "J":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dmp.domain.consent import POLICIES
-from dmp.domain.contact import CHANNELS, LANGUAGES
+from dmp.domain.contact import CHANNELS, LANGUAGES, RHYTHMS
 from dmp.domain.grants import OUTCOMES, TEXT_MAX, TEXT_MIN
 from dmp.domain.identifiers import NATIONAL
 
@@ -17,6 +17,7 @@ Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
 _NAME: Json = {"type": "string", "minLength": 1, "maxLength": 100}
 _CODE: Json = {"type": "string", "description": "Six digits"}
+_CLOCK: Json = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 _IDENTIFIER: Json = {"$ref": "#/components/schemas/Identifier"}
 
 
@@ -135,9 +136,14 @@ def _preferences() -> Json:
             {
                 "language": _choice(LANGUAGES),
                 "channel": _choice(CHANNELS),
-                "rhythm": _choice(("each", "daily")),
+                "rhythm": _choice(RHYTHMS),
             },
-            {"phone": _TEXT, "email": _TEXT},
+            {
+                "phone": _TEXT,
+                "email": _TEXT,
+                "digestHour": {"type": "integer", "minimum": 0, "maximum": 23},
+                "quietHours": _object({"from": _CLOCK, "until": _CLOCK}, closed=True),
+            },
         ),
         "Address": {
             "oneOf": [_object({name: _TEXT}, closed=True) for name in ("phone", "email")],

@@ -78,6 +78,15 @@ class Notices(Protocol):
     def release(self, claim: Claim, *, maybe_sent: bool, now: int, due: int) -> None:
         """Give it back, due again then; in doubt when it may have been sent."""
 
+    def defer(self, claim: Claim, digest: Notice, day: str) -> bool:
+        """Leave it to the digest of the day, which is owed from then on, in one transaction.
+
+        False when that digest is being told already, or another sender holds the notice.
+        """
+
+    def gathered(self, patient: str, day: str, now: int) -> int:
+        """How many notices were left to the digest of the day."""
+
     def close(self, claim: Claim, state: str, provider_id: str, now: int) -> bool:
         """It is told or never will be; owed no more. False when another sender holds it."""
 

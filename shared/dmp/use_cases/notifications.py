@@ -7,11 +7,26 @@ counts it once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from dmp.domain.notices import LEASE_S, OVERDUE_S, Undeliverable, due_again
+from dmp.domain.contact import Contact
+from dmp.domain.instants import instant
+from dmp.domain.notices import (
+    DIGEST,
+    LEASE_S,
+    OVERDUE_S,
+    Notice,
+    Undeliverable,
+    digest_name,
+    due_again,
+    reference_of,
+)
 from dmp.domain.refusals import Gone, Unavailable
+from dmp.domain.rhythm import Plan, next_digest, planned
 from dmp.use_cases.notice_ports import (
     Claim,
     DueNotices,
@@ -22,7 +37,9 @@ from dmp.use_cases.notice_ports import (
 )
 from dmp.use_cases.ports import Clock
 
-Delivered = Literal["sent", "undeliverable", "nothing"]
+Delivered = Literal["sent", "undeliverable", "suppressed", "deferred", "nothing"]
+ZONE = ZoneInfo("Africa/Casablanca")
+_DIGEST_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,10 @@ class Sender:
         try:
             notice, known = self.notices.open(claim)
             contact = notice.addressed(known)
+            if postponed := self._postponed(claim, notice, contact):
+                return postponed
+            if notice.kind == "digest":
+                notice = self._counted(claim, notice)
             message = self.texts.render(notice.kind, contact.language, notice.words)
             prepared = True
             provider_id = self.messages.send(contact, message)
@@ -93,6 +114,28 @@ class Sender:
         self.notices.close(claim, "sent", provider_id, self._now())
         return "sent"
 
+    def _postponed(self, claim: Claim, notice: Notice, contact: Contact) -> Delivered | None:
+        """What became of a notice that is not told now. What may have been sent is told again."""
+        now = datetime.fromtimestamp(self._now(), ZONE)
+        plan = planned(notice.kind, contact, now)
+        if plan.act == "tell" or claim.in_doubt:
+            return None
+        if plan.act == "suppress":
+            self.notices.close(claim, "suppressed", "", self._now())
+            return "suppressed"
+        if plan.act == "wait":
+            self.notices.release(claim, maybe_sent=False, now=self._now(), due=plan.at)
+            return "deferred"
+        for _ in range(_DIGEST_TRIES):
+            if self.notices.defer(claim, _digest(claim.patient, plan), plan.day):
+                return "deferred"
+            plan = next_digest(contact, datetime.fromtimestamp(plan.at, ZONE))
+        raise Unavailable("digest")
+
+    def _counted(self, claim: Claim, notice: Notice) -> Notice:
+        day = claim.entry.removeprefix(DIGEST)
+        return replace(notice, count=self.notices.gathered(claim.patient, day, self._now()))
+
     def _give_back(self, claim: Claim, *, maybe_sent: bool) -> None:
         now = self._now()
         due = due_again(now, claim.attempts)
@@ -100,3 +143,9 @@ class Sender:
 
     def _now(self) -> int:
         return self.clock.now_ms() // 1000
+
+
+def _digest(patient: str, plan: Plan) -> Notice:
+    """The same for every notice of the day: whoever is first owes it."""
+    told = hashlib.sha256(f"{patient}.{digest_name(plan.day)}".encode()).hexdigest()
+    return Notice("digest", instant(plan.at * 1000), reference_of(told), plan.at)

@@ -49,12 +49,12 @@ class Preferences:
     clock: Clock
     phone: Callable[[str], str | None]
 
-    def shown(self, caller: Caller) -> dict[str, str]:
+    def shown(self, caller: Caller) -> dict[str, object]:
         """The caller's own preferences."""
         _, contact = self._enter(caller, "read")
         return rules.shown(contact)
 
-    def prefer(self, caller: Caller, body: Mapping[str, Any]) -> dict[str, str]:
+    def prefer(self, caller: Caller, body: Mapping[str, Any]) -> dict[str, object]:
         """Language, channel and rhythm; the addresses stay."""
         for _ in range(_CHANGES_MAX):
             door, contact = self._enter(caller, "update")
@@ -87,7 +87,7 @@ class Preferences:
         self._send(contact, pending, code)
         return {"expires_in": sign_in.CODE_SECONDS, "tries_left": sign_in.TRIES}
 
-    def confirm_address(self, caller: Caller, code: object) -> dict[str, str]:
+    def confirm_address(self, caller: Caller, code: object) -> dict[str, object]:
         """With the right code the address changes and the former one is told."""
         digits = sign_in.typed(code) if isinstance(code, str) else None
         if digits is None:

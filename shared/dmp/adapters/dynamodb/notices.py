@@ -5,19 +5,26 @@ The low-level client, because a claim must know the state it found (`ALL_OLD`).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
 from dmp.adapters.dynamodb.batch import Batch, deserialize
-from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
-from dmp.adapters.dynamodb.tables import CONTACT
+from dmp.adapters.dynamodb.client import bind
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.adapters.envelope import PatientKeys, Vault
 from dmp.domain.contact import Contact
-from dmp.domain.notices import Notice, Undeliverable
+from dmp.domain.identifiers import commit_id
+from dmp.domain.notices import Notice, Undeliverable, digest_name
 from dmp.use_cases.notice_ports import Claim
 
 _CLAIMABLE = (
     "attribute_exists(due) AND (#state = :owed OR (#state = :claimed AND claimed_until <= :now))"
 )
+_DAYS_S = 3 * 86_400
 _MINE = "#state = :claimed AND claimed_until = :mine"
 
 
@@ -29,6 +36,7 @@ class SealedNotices:
         self._vault = vault
         self._records = records
         self._keys = keys
+        self._connection = bind(RecordItem, records)
 
     def claim(self, patient: str, entry: str, now: int, until: int) -> Claim | None:
         """One UpdateItem."""
@@ -79,6 +87,67 @@ class SealedNotices:
                 ":due": due,
             },
         )
+
+    def defer(self, claim: Claim, digest: Notice, day: str) -> bool:
+        """One BatchGetItem, one TransactWriteItems."""
+        batch = Batch(self._client)
+        batch.want(self._keys, pk=claim.patient)
+        keys = _keys_of(batch.fetch()[self._keys])
+        name = digest_name(day)
+        sealed = self._vault.notice_ring(claim.patient, keys).seal(
+            "notice", name, digest.to_bytes()
+        )
+        row, kept = RecordItem(claim.patient, f"N#{name}"), RecordItem
+        owed: list[Action] = [
+            kept.b.set(kept.b | sealed),
+            kept.state.set(kept.state | "owed"),
+            kept.ref.set(kept.ref | digest.reference),
+            kept.due.set(kept.due | digest.due),
+            kept.due_shard.set(kept.due_shard | digest.shard),
+        ]
+        mine = (kept.state == "claimed") & (kept.claimed_until == claim.until)
+        left: list[Action] = [
+            kept.state.set("digest"),
+            kept.digest.set(day),
+            kept.due.remove(),
+            kept.due_shard.remove(),
+            kept.claimed_until.remove(),
+        ]
+
+        def send() -> None:
+            with TransactWrite(connection=self._connection) as transaction:
+                still = kept.pk.does_not_exist() | (kept.state == "owed")
+                transaction.update(row, owed, condition=still)
+                notice = RecordItem(claim.patient, f"N#{claim.entry}")
+                transaction.update(notice, left, condition=mine)
+
+        try:
+            retrying(send)
+        except ConditionsFailed:
+            return False
+        return True
+
+    def gathered(self, patient: str, day: str, now: int) -> int:
+        """One Query a MB of the last days' notices."""
+        first = commit_id((now - _DAYS_S) * 1000, 0)
+        query: dict[str, Any] = {
+            "TableName": self._records,
+            "KeyConditionExpression": "pk = :p AND sk BETWEEN :first AND :last",
+            "FilterExpression": "digest = :day",
+            "ExpressionAttributeValues": {
+                ":p": {"S": patient}, ":first": {"S": f"N#{first}"}, ":last": {"S": "N#~"},
+                ":day": {"S": day},
+            },
+            "Select": "COUNT",
+            "ConsistentRead": True,
+        }  # fmt: skip
+        count = 0
+        while True:
+            page = available(partial(self._client.query, **query))
+            count += int(page["Count"])
+            if "LastEvaluatedKey" not in page:
+                return count
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def close(self, claim: Claim, state: str, provider_id: str, now: int) -> bool:
         """One UpdateItem; it leaves the index of what is owed."""

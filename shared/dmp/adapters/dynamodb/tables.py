@@ -47,6 +47,7 @@ class RecordItem(Model):
     due_shard = UnicodeAttribute(null=True)
     state = UnicodeAttribute(null=True)
     claimed_until = NumberAttribute(null=True)
+    digest = UnicodeAttribute(null=True)
     ref = UnicodeAttribute(null=True)
     provider_id = UnicodeAttribute(null=True)
     until = NumberAttribute(null=True)
