@@ -1,7 +1,7 @@
 # Everything a person does with this project. A fresh machine needs Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := default
-.PHONY: default help setup run stop demo test check prove bench deploy
+.PHONY: default help setup run stop demo test check prove bench deploy redrive
 
 export UV_LINK_MODE := copy
 export SAM_CLI_TELEMETRY := 0
@@ -72,3 +72,8 @@ deploy: setup ## one region's cell on AWS: make deploy REGION=MA-06 STAGE=prod
 	@if [ -z "$(REGION)" ] || [ -z "$(STAGE)" ]; then \
 	  echo "say which: make deploy REGION=MA-06 STAGE=prod"; exit 2; fi
 	@$(PY) -m infra.deploy $(REGION) --stage $(STAGE)
+
+redrive: setup ## dead letters on their way again: make redrive STACK=… QUEUE=… [DRY=1] (runbook)
+	@if [ -z "$(STACK)" ] || [ -z "$(QUEUE)" ]; then \
+	  echo "say which: make redrive STACK=dmp-prod-ma-06 QUEUE=NoticesDeadLetters DRY=1"; exit 2; fi
+	@$(PY) -m infra.redrive $(STACK) $(QUEUE) $(if $(DRY),--dry-run)
