@@ -21,7 +21,7 @@ from tests.stack import stack as deployed
 
 P, Q = "0123456789abcdefghij", "9876543210abcdefghij"
 PLACE = "0123456789abcdef"
-PURPOSES: tuple[Purpose, ...] = ("record", "journal", "notice")
+PURPOSES: tuple[Purpose, ...] = ("record", "journal", "notice", "notice-journal")
 
 
 def ring(patient: str = P, keys: bytes = b"k") -> Ring:

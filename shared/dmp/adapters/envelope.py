@@ -3,7 +3,8 @@
 Suite 0x0478 (commitment required, no signature), one frame, one encrypted data key. The message's
 context is patient, purpose and place, checked here on opening because raw providers do not.
 The root key gives three keys by HKDF: record, journal and notice; the last is wrapped a second time
-so that the notifier's role opens notices and nothing clinical.
+so that the notifier's role opens notices and nothing clinical. The notice key gives one more, for
+the journal entries of functions that have no other key.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from dmp.domain.refusals import Gone, Unavailable
 
-Purpose = Literal["record", "journal", "notice"]
+Purpose = Literal["record", "journal", "notice", "notice-journal"]
 _SUITE = Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
 _FRAME = 1 << 20
 _SDK = EncryptionSDKClient(
@@ -173,11 +174,13 @@ class Vault:
         except (ClientError, BotoCoreError):
             raise Unavailable("kms") from None
         if purpose == "notice":
-            return {"notice": raw}
+            return {"notice": raw, "notice-journal": _derived(raw, "journal")}
+        notice = _derived(raw, "notice")
         return {
             "record": _derived(raw, "record"),
             "journal": _derived(raw, "journal"),
-            "notice": _derived(raw, "notice"),
+            "notice": notice,
+            "notice-journal": _derived(notice, "journal"),
         }
 
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dmp.domain.caller import Caller
 
 Action = Literal[
     "read", "vread", "history", "search", "operation", "create", "update", "delete",
-    "transaction", "consent", "activation",
+    "transaction", "consent", "activation", "sign-in", "authorization", "preferences", "contact",
+    "export",
 ]  # fmt: skip
 Outcome = Literal["permit", "refuse", "withheld"]
 NAMED_MAX = 20
+# What is written by functions that cannot open the record; no other act is believed of them.
+NOTICE_SIDE: frozenset[Action] = frozenset({"sign-in", "authorization", "preferences", "contact"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Entry:
 
     `id` is `<patient>.<entry>`; `at` an instant in UTC with milliseconds; `what` up to 20
     `Type/id/_history/version`; beyond them `disclosed` counts and digests all. `reason` has the
-    `code` and `text` that a person gave.
+    `code` and `text` that a person gave; `consent` is the id of the one whose rule decided.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Entry:
     what: tuple[str, ...] = ()
     disclosed: dict[str, object] = field(default_factory=dict)
     reason: dict[str, str] = field(default_factory=dict)
+    consent: str = ""
 
     @property
     def patient(self) -> str:
@@ -63,7 +67,7 @@ class Entry:
             "outcome": self.outcome, "rule": self.rule, "who": self.who,
             "purpose": self.purpose, "salt": self.salt, "request": self.request,
             "client": self.client, "query": self.query, "what": list(self.what),
-            "disclosed": self.disclosed, "reason": self.reason,
+            "disclosed": self.disclosed, "reason": self.reason, "consent": self.consent,
         }  # fmt: skip
         full = {name: value for name, value in members.items() if value not in ("", [], {})}
         return canonical(full)
@@ -81,6 +85,12 @@ def entry_of(leaf: bytes) -> Entry:
     del members["v"]
     members["what"] = tuple(members.get("what", ()))
     return Entry(**members)
+
+
+def metadata_of(entry: Entry) -> Entry:
+    """What an auditor sees: who, when, by which rule; neither what was asked for nor what left."""
+    reason = {name: text for name, text in entry.reason.items() if name == "code"}
+    return replace(entry, query="", what=(), disclosed={}, reason=reason)
 
 
 def leaf_hash(leaf: bytes) -> bytes:

@@ -1,6 +1,8 @@
-"""A journal entry as a FHIR AuditEvent in the patterns of IHE BALP (notes of the profile: 1.1).
+"""A journal entry as a FHIR AuditEvent in the patterns of IHE BALP (dmp.fhir.audit_patterns).
 
 The rule that decided is in `extension[url=urn:dmp:rule].valueCode`; a refusal's outcome is not `0`.
+BALP tells an entity's part by its type alone: of a read or a write, the one System Object (2) is
+what was read or written; of a query, the query. What else left bears the code of its own type.
 """
 
 from __future__ import annotations
@@ -12,55 +14,59 @@ from typing import Any
 import orjson
 
 from dmp.domain.journal import Entry
+from dmp.fhir.audit_patterns import Code, Pattern, pattern_of, profile_of
 
 RULE = "urn:dmp:rule"
 REASON = "urn:dmp:reason"
-_DCM = "http://dicom.nema.org/resources/ontology/DCM"
-_TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
-_SUBTYPES = "http://hl7.org/fhir/restful-interaction"
 _ENTITY = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
+_RESOURCE = "http://hl7.org/fhir/resource-types"
 _ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 _REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
-_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_PROVIDER = ("http://terminology.hl7.org/CodeSystem/v3-RoleClass", "PROV")
 _BALP = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
+_SITE = "http://terminology.hl7.org/CodeSystem/security-source-type"
+_POLICIES = "urn:dmp:implicit-policy"
 _DISCLOSED = "urn:dmp:disclosed"
-_ACTIONS = {
-    "read": ("R", "read"), "vread": ("R", "vread"), "history": ("R", "history-instance"),
-    "search": ("E", "search-type"), "operation": ("E", "operation"), "create": ("C", "create"),
-    "update": ("U", "update"), "delete": ("D", "delete"), "transaction": ("C", "transaction"),
-    "consent": ("U", "update"), "activation": ("C", "create"),
-}  # fmt: skip
-_WRITES = frozenset({"create", "update", "delete", "transaction", "consent", "activation"})
-_CUSTODIAN = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-_SOURCE, _DESTINATION = (_DCM, "110153"), (_DCM, "110152")
-# Who reads is the destination of the pattern, who asks or writes its source.
-_READS = frozenset({"read", "vread", "history"})
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _NETWORK = {"extension": [{"url": _ABSENT, "valueCode": "not-asked"}]}  # no address is journalled
 _OUTCOMES = {"permit": "0", "refuse": "4", "withheld": "8"}
+_SELF = {"display": "DMP"}
+_OTHER = {"system": _ENTITY, "code": "4", "display": "Other"}
+_OBJECT = {"system": _ENTITY, "code": "2", "display": "System Object"}
 
 
 def audit_event(entry: Entry) -> bytes:
     """The AuditEvent, whose id is the entry's."""
-    action, subtype = _ACTIONS[entry.action]
-    return orjson.dumps(
-        {
-            "resourceType": "AuditEvent",
-            "id": entry.id,
-            "meta": {"lastUpdated": entry.at, "versionId": "1"},
-            "extension": [{"url": RULE, "valueCode": entry.rule}, *_reason(entry)],
-            "type": {"system": _TYPES, "code": "rest", "display": "Restful Operation"},
-            "subtype": [{"system": _SUBTYPES, "code": subtype}],
-            "action": action,
-            "recorded": entry.at,
-            "outcome": _OUTCOMES[entry.outcome],
-            **({} if entry.outcome == "permit" else {"outcomeDesc": entry.outcome}),
-            "purposeOfEvent": [{"coding": [{"system": _REASON, "code": entry.purpose}]}],
-            "agent": list(_agents(entry)),
-            "source": {"observer": {"display": "DMP"}},
-            "entity": list(_entities(entry)),
-        }
-    )
+    return orjson.dumps(rendered(entry))
+
+
+def rendered(entry: Entry) -> dict[str, Any]:
+    """The same, as JSON in memory."""
+    pattern = pattern_of(entry)
+    profile = profile_of(entry, pattern)
+    extension = [{"url": RULE, "valueCode": entry.rule}, *_reason(entry)]
+    if pattern.decision:  # whose entities are a closed list
+        extension += _asked(entry)
+    return {
+        "resourceType": "AuditEvent",
+        "id": entry.id,
+        "meta": {
+            "versionId": "1",
+            "lastUpdated": entry.at,
+            **({"profile": [profile]} if profile else {}),
+        },
+        "extension": extension,
+        "type": _coding(pattern.type),
+        "subtype": [_coding(subtype) for subtype in pattern.subtypes],
+        "action": pattern.action,
+        "recorded": entry.at,
+        "outcome": _OUTCOMES[entry.outcome],
+        **({} if entry.outcome == "permit" else {"outcomeDesc": f"{entry.outcome}: {entry.rule}"}),
+        "purposeOfEvent": [{"coding": [{"system": _REASON, "code": entry.purpose}]}],
+        "agent": list(_agents(entry, pattern)),
+        "source": {"observer": _SELF, "type": [{"system": _SITE, "code": "4"}]},
+        "entity": list(_entities(entry, pattern)),
+    }
 
 
 def _reason(entry: Entry) -> Iterator[dict[str, Any]]:
@@ -74,35 +80,36 @@ def _reason(entry: Entry) -> Iterator[dict[str, Any]]:
         yield {"url": REASON, "extension": parts}
 
 
-def _agents(entry: Entry) -> Iterator[dict[str, Any]]:
+def _asked(entry: Entry) -> Iterator[dict[str, Any]]:
+    if entry.request:
+        yield {"url": "urn:dmp:request", "valueString": entry.request}
+    if entry.query:
+        yield {"url": "urn:dmp:query", "valueBase64Binary": _base64(entry.query)}
+
+
+def _agents(entry: Entry, pattern: Pattern) -> Iterator[dict[str, Any]]:
     """Client and server as BALP names them for the direction, then the person."""
-    client, server = _SOURCE, _DESTINATION
-    if entry.action in _READS:
-        client, server = server, client
-    elif entry.action == "delete":
-        client, server = (_DCM, "110150"), (_CUSTODIAN, "custodian")
-    for kind, name in ((client, entry.client), (server, "DMP")):
-        if name:
-            who = {"display": name}
-            yield {"type": _coded(*kind), "who": who, "requestor": False, "network": _NETWORK}
-    yield from _people(entry)
+    client = {"display": entry.client} if entry.client else _SELF
+    for kind, who in ((pattern.client, client), (pattern.server, _SELF)):
+        yield {"type": _coded(kind), "who": who, "requestor": False, "network": _NETWORK}
+    yield from _people(entry, pattern)
 
 
-def _people(entry: Entry) -> Iterator[dict[str, Any]]:
+def _people(entry: Entry, pattern: Pattern) -> Iterator[dict[str, Any]]:
     """The user, and the organisation acted for."""
-    kind = "AUT" if entry.action in _WRITES else "IRCP"
     who = entry.who
     if who["kind"] == "practitioner":
         yield {
-            "type": _coded(_PARTICIPATION, kind),
+            "type": _coded(pattern.user),
             "who": _named("Practitioner", who.get("id"), who.get("inpe"), who.get("name")),
             **({"name": who["name"]} if "name" in who else {}),
             **({"role": [{"text": who["role"]}]} if "role" in who else {}),
             "requestor": True,
+            "policy": [f"{RULE}:{entry.rule}"],
             "purposeOfUse": [{"coding": [{"system": _REASON, "code": entry.purpose}]}],
         }
         yield {
-            "type": _coded(_PARTICIPATION, "PROV"),
+            "type": _coded(_PROVIDER),
             "who": _named(
                 "Organization",
                 who.get("organization_id"),
@@ -113,9 +120,10 @@ def _people(entry: Entry) -> Iterator[dict[str, Any]]:
         }
     else:
         yield {
-            "type": _coded(_PARTICIPATION, kind),
-            "who": {"reference": f"Patient/{entry.patient}"},
+            "type": _coded(pattern.user),
+            "who": {"reference": f"Patient/{who.get('patient') or entry.patient}"},
             "requestor": True,
+            "policy": [f"{RULE}:{entry.rule}"],
         }
 
 
@@ -128,12 +136,16 @@ def _named(kind: str, own: str | None, inpe: str | None, name: str | None) -> di
     return reference
 
 
-def _entities(entry: Entry) -> Iterator[dict[str, Any]]:
+def _entities(entry: Entry, pattern: Pattern) -> Iterator[dict[str, Any]]:
     yield {
         "what": {"reference": f"Patient/{entry.patient}"},
         "type": {"system": _ENTITY, "code": "1", "display": "Person"},
         "role": {"system": _ROLE, "code": "1", "display": "Patient"},
     }
+    if entry.consent or pattern.decision:
+        yield {"type": {"system": _RESOURCE, "code": "Consent"}, "what": _decisive(entry)}
+    if pattern.decision:
+        return
     if entry.request:
         yield {
             "what": {"identifier": {"value": entry.request}},
@@ -141,24 +153,46 @@ def _entities(entry: Entry) -> Iterator[dict[str, Any]]:
         }
     if entry.query:
         yield {
-            "type": {"system": _ENTITY, "code": "2", "display": "System Object"},
+            "type": _OBJECT if pattern.asks else _OTHER,
             "role": {"system": _ROLE, "code": "24", "display": "Query"},
-            "query": base64.b64encode(entry.query.encode()).decode(),
+            "query": _base64(entry.query),
         }
-    for name in entry.what:
-        yield {
-            "what": {"reference": name},
-            "type": {"system": _ENTITY, "code": "2", "display": "System Object"},
-            "role": {"system": _ROLE, "code": "4", "display": "Domain Resource"},
-        }
+    yield from _data(entry, pattern)
     if entry.disclosed:
         digest = orjson.dumps(entry.disclosed).decode()
         yield {
             "extension": [{"url": _DISCLOSED, "valueString": digest}],
-            "type": {"system": _ENTITY, "code": "2", "display": "System Object"},
+            "type": _OTHER,
             "what": {"display": f"{entry.disclosed['count']} resources"},
-        }  # fmt: skip
+        }
 
 
-def _coded(system: str, code: str) -> dict[str, Any]:
-    return {"coding": [{"system": system, "code": code}]}
+def _data(entry: Entry, pattern: Pattern) -> Iterator[dict[str, Any]]:
+    """What left or was written; only the first is the pattern's data."""
+    for place, name in enumerate(entry.what):
+        kind, slash, _ = name.partition("/")
+        own = {"system": _RESOURCE, "code": kind}
+        yield {
+            "what": {"reference": name} if slash else {"display": name},
+            "type": _OBJECT if place == 0 and not pattern.asks else own,
+            "role": {"system": _ROLE, "code": "4", "display": "Domain Resource"},
+        }
+
+
+def _decisive(entry: Entry) -> dict[str, Any]:
+    """The consent that decided; without one, the policy that the patient chose."""
+    if entry.consent:
+        return {"reference": f"Consent/{entry.consent}"}
+    return {"identifier": {"system": _POLICIES, "value": entry.rule}}
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _coding(code: Code) -> dict[str, str]:
+    return {"system": code[0], "code": code[1]}
+
+
+def _coded(code: Code) -> dict[str, Any]:
+    return {"coding": [_coding(code)]}

@@ -25,6 +25,7 @@ T = TypeVar("T")
 TRIES_MAX = 3
 ACCESS_S = 3600
 ONCE_S = 86_400
+_BY_CONSENT = frozenset({"consent-permit", "consent-deny", "seal", "block", "break-glass"})
 NO_PERMIT = "no consent in force permits this; the same is said of a record that does not exist"
 
 
@@ -54,6 +55,7 @@ class Visit:
     now_ms: int
     rule: str
     access_key: str
+    consent: str = ""
 
     def decides(self, item: Item) -> Decision:
         """The one decision, on this visit's standing."""
@@ -92,7 +94,8 @@ class Gate:
         if visit is None:
             raise NoPermit(NO_PERMIT)
         decision = may_enter(visit.asking, visit.standing)
-        visit = replace(visit, rule=decision.rule)
+        consent = decision.consent if decision.rule in _BY_CONSENT else ""
+        visit = replace(visit, rule=decision.rule, consent=consent)
         if not isinstance(decision, Permit):
             self.refuse(visit, decision.rule)
         return visit
@@ -175,6 +178,7 @@ class Gate:
             request=ask.request,
             client=ask.caller.client_id,
             query=ask.query,
+            consent=visit.consent if rule == visit.rule else "",
         )
 
     def append(self, visit: Visit, entry: Entry) -> None:

@@ -66,6 +66,19 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Entries of a journal between two ids (empty: to its end), in one direction.
+
+    `page` is how many are read at a time; neither of the ids is of the span.
+    """
+
+    after: str = ""
+    before: str = ""
+    forward: bool = False
+    page: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """An access to open: one practitioner, organisation, patient and purpose for one hour."""
 

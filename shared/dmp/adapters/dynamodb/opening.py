@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pynamodb.connection import Connection
 from pynamodb.transactions import TransactWrite
@@ -20,11 +21,11 @@ from dmp.adapters.dynamodb.tables import (
     KeysItem,
     RecordItem,
 )
-from dmp.adapters.envelope import PatientKeys, Ring, Vault
+from dmp.adapters.envelope import PatientKeys, Ring, Unopenable, Vault
 from dmp.domain.consent import Standing
 from dmp.domain.contact import Contact
 from dmp.domain.credential import Credential, Pin
-from dmp.domain.journal import Entry, leaf_hash
+from dmp.domain.journal import NOTICE_SIDE, Entry, entry_of, leaf_hash
 from dmp.domain.notices import Notice
 from dmp.domain.record import Version, encode
 from dmp.domain.refusals import Refusal
@@ -129,6 +130,25 @@ def journal_item(ring: Ring, entry: Entry) -> RecordItem:
     leaf = entry.canonical()
     sealed = ring.seal("journal", entry.entry, leaf)
     return RecordItem(entry.patient, f"J#{entry.entry}", b=sealed, leaf=leaf_hash(leaf))
+
+
+def notice_side_item(ring: Ring, entry: Entry) -> RecordItem:
+    """The same, written with the notice key alone."""
+    leaf = entry.canonical()
+    sealed = ring.seal("notice-journal", entry.entry, leaf)
+    place = f"J#{entry.entry}"
+    return RecordItem(entry.patient, place, b=sealed, leaf=leaf_hash(leaf), by="notice")
+
+
+def opened_leaf(ring: Ring, item: Mapping[str, Any]) -> bytes:
+    """The leaf of a J# item; Unopenable when its key is not one that such an entry is sealed by."""
+    entry = item["sk"].removeprefix("J#")
+    if item.get("by") is None:
+        return ring.open("journal", entry, item["b"])
+    leaf = ring.open("notice-journal", entry, item["b"])
+    if entry_of(leaf).action not in NOTICE_SIDE:
+        raise Unopenable("an act that the notice side does not journal")
+    return leaf
 
 
 def notice_item(ring: Ring, entry: Entry, notice: Notice) -> RecordItem:

@@ -13,6 +13,7 @@ from dmp.adapters.dynamodb.batch import Batch, deserialize
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.commits import Commits, OpenDoor, ring_of
 from dmp.adapters.dynamodb.conflicts import available
+from dmp.adapters.dynamodb.opening import opened_leaf
 from dmp.adapters.dynamodb.tables import GUARD, HEAD, STANDING, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.caller import Caller
@@ -21,7 +22,7 @@ from dmp.domain.identifiers import ResourceId
 from dmp.domain.journal import Entry, entry_of
 from dmp.domain.record import State, Version, decode
 from dmp.domain.refusals import Unavailable
-from dmp.use_cases.ports import Door, Pointer
+from dmp.use_cases.ports import Door, Pointer, Span
 
 Row = Mapping[str, Any]
 
@@ -190,12 +191,21 @@ class DynamoRecords(Commits):
         page = self.items(door.patient, "J#", last, ScanIndexForward=False, Limit=limit + 1)
         ring = ring_of(door)
         older = islice((item for item in page if item["sk"] != last), limit)
-        return [entry_of(ring.open("journal", i["sk"][2:], i["b"])) for i in older]
+        return [entry_of(opened_leaf(ring, item)) for item in older]
+
+    def written(self, door: Door, span: Span) -> Iterator[Entry]:
+        """Journal entries of a span, each opened as it is asked for; one Query a MB."""
+        ring = ring_of(door)
+        first, last = f"J#{span.after}", f"J#{span.before or '~'}"
+        options = {"ScanIndexForward": span.forward, "Limit": span.page}
+        for item in self.items(door.patient, first, last, **options):
+            if item["sk"] not in (first, last):
+                yield entry_of(opened_leaf(ring, item))
 
     def leaf(self, door: Door, entry: str) -> bytes | None:
         """The exact bytes of one journal leaf, or None."""
         for item in self.items(door.patient, f"J#{entry}", f"J#{entry}"):
-            return ring_of(door).open("journal", entry, item["b"])
+            return opened_leaf(ring_of(door), item)
         return None
 
     def seal_page(self, door: Door, plaintext: bytes) -> bytes:
