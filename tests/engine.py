@@ -3,14 +3,13 @@
 Stands in for the low-level client. A transaction first claims its items, lets others run, then
 commits: whoever touches a claimed item meanwhile is told of the conflict, as AWS tells it
 (TransactionCanceledException with TransactionConflict; TransactionConflictException for a single
-write; consistent reads see the state before). Its rules are compared with the emulator's
-(tests/infra/test_engine.py).
+write; consistent reads see the state before).
 """
 
 from __future__ import annotations
 
-import copy
 import re
+import threading
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -26,13 +25,17 @@ TRANSACTION_MAX = 100
 
 
 class Engine:
-    """Tables whose key is pk, or pk and sk. `switch` is called before every call takes effect."""
+    """Tables whose key is pk, or pk and sk. `switch` is called before every call takes effect.
+
+    `log` tells, in order, which thread read or changed which items; a transaction when it commits.
+    """
 
     def __init__(self, switch: Callable[[str], None] = lambda _: None) -> None:
         self.items: dict[Key, dict[str, Any]] = {}
         self.switch = switch
         self._claimed: set[Key] = set()
         self.calls: list[str] = []
+        self.log: list[tuple[int, str, frozenset[Key]]] = []
         service = SimpleNamespace(service_name="dynamodb")
         self.meta = SimpleNamespace(region_name="eu-west-1", service_model=service)
         self._request_signer = SimpleNamespace(_credentials=True)  # what PynamoDB looks at
@@ -47,11 +50,16 @@ class Engine:
         self.switch(operation)
         self.calls.append(operation)
         answered: dict[str, Any] = _OPERATIONS[operation](self, kwargs)
-        return copy.deepcopy(answered)
+        return _copied(answered)
+
+    def _note(self, what: str, *keys: Key) -> None:
+        self.log.append((threading.get_ident(), what, frozenset(keys)))
 
     def get_item_(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """GetItem."""
-        item = self.items.get(_key(kwargs["TableName"], kwargs["Key"]))
+        key = _key(kwargs["TableName"], kwargs["Key"])
+        self._note("read", key)
+        item = self.items.get(key)
         return {"Item": item} if item else {}
 
     def batch_get_item_(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,6 +68,7 @@ class Engine:
         assert sum(len(asked["Keys"]) for asked in kwargs["RequestItems"].values()) <= BATCH_MAX
         for table, asked in kwargs["RequestItems"].items():
             keys = [_key(table, key) for key in asked["Keys"]]
+            self._note("batch", *keys)
             found[table] = [self.items[key] for key in keys if key in self.items]
         return {"Responses": found, "UnprocessedKeys": {}}
 
@@ -103,6 +112,7 @@ class Engine:
             sound = [self._allowed(body) for _, body in entries]
             if not all(sound):
                 raise _cancelled(["None" if ok else "ConditionalCheckFailed" for ok in sound])
+            self._note("change", *keys)
             for action, body in entries:
                 self._apply(action, body)
         finally:
@@ -114,6 +124,7 @@ class Engine:
             raise _error("TransactionConflictException", operation)
         if not self._allowed(kwargs):
             raise _error("ConditionalCheckFailedException", operation)
+        self._note("change", _target(kwargs))
         self._apply(operation.removesuffix("Item"), kwargs)
         told = kwargs.get("ReturnValues") == "ALL_NEW"
         return {"Attributes": self.items[_target(kwargs)]} if told else {}
@@ -129,7 +140,7 @@ class Engine:
     def _apply(self, action: str, body: Mapping[str, Any]) -> None:
         key = _target(body)
         if action == "Put":
-            self.items[key] = copy.deepcopy(dict(body["Item"]))
+            self.items[key] = _copied(dict(body["Item"]))
         elif action == "Delete":
             self.items.pop(key, None)
         elif action == "Update":
@@ -152,6 +163,13 @@ _OPERATIONS: dict[str, Callable[[Engine, Mapping[str, Any]], dict[str, Any]]] = 
 
 def _key(table: str, key: Mapping[str, Any]) -> Key:
     return table, key["pk"]["S"], key.get("sk", {}).get("S", "")
+
+
+def _copied(value: Any) -> Any:
+    """Containers anew, leaves as they are: what is answered and what is kept are not shared."""
+    if isinstance(value, dict):
+        return {name: _copied(member) for name, member in value.items()}
+    return [_copied(member) for member in value] if isinstance(value, list) else value
 
 
 def _target(body: Mapping[str, Any]) -> Key:

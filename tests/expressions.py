@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_TOKEN = re.compile(r"\s*(<>|<=|>=|[()=<>,+]|[#:]?[A-Za-z0-9_.]+)")
+_TOKEN = re.compile(r"\s*(<>|<=|>=|[()=<>,+-]|[#:]?[A-Za-z0-9_.]+)")
 Item = Mapping[str, Any]
 
 
@@ -142,14 +142,14 @@ class _Reader:
             return
         self.take("=")
         value = self.operand(item)
-        if self.peek() == "+":
-            self.take()
-            value = _sum(value, self.operand(item))
+        if self.peek() in ("+", "-"):
+            sign = 1 if self.take() == "+" else -1
+            value = _sum(value, self.operand(item), sign)
         made[name] = value
 
 
-def _sum(one: Any, other: Any) -> dict[str, str]:
-    return {"N": str(int(one["N"]) + int(other["N"]))}
+def _sum(one: Any, other: Any, sign: int = 1) -> dict[str, str]:
+    return {"N": str(int(one["N"]) + sign * int(other["N"]))}
 
 
 def _plain(typed: Any) -> Any:

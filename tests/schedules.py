@@ -14,7 +14,10 @@ WAIT_S = 30
 
 
 class Schedule:
-    """Runs tasks as a seeded scheduler decides. `switch` is what the engine calls."""
+    """Runs tasks as a seeded scheduler decides. `switch` is what the engine calls.
+
+    `threads` are those of the last run, in the order of its tasks.
+    """
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311  # a schedule, not a secret
@@ -22,6 +25,7 @@ class Schedule:
         self._living: list[int] = []
         self._finished = threading.Event()
         self.trace: list[tuple[int, str]] = []
+        self.threads: list[int] = []
 
     def switch(self, what: str) -> None:
         """Let the scheduler choose who goes on; returns when it is this task's turn."""
@@ -57,6 +61,7 @@ class Schedule:
         for thread in threads:
             thread.start()
         self._living = [t.ident for t in threads if t.ident is not None]
+        self.threads = list(self._living)
         begun.wait(WAIT_S)
         self._pass_on()
         assert self._finished.wait(WAIT_S)

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Any
-from unittest import mock
 
-import pytest
-
-from dmp.domain.refusals import NoPermit, NotFound, PreconditionFailed, Unavailable
+from dmp.domain.refusals import PreconditionFailed
 from dmp.use_cases import access_queries
 from dmp.use_cases.record_writes import Target
 from dmp.use_cases.written import Written
-from tests.races import Race, race
+from tests.races import SCHEDULES, Race, insisting, race, seeded
 from tests.world import observation
-
-SEEDS = range(int(os.environ.get("DMP_SCHEDULES", "150")))
-
-
-def insisting(task: Any) -> Any:
-    """A client that sends again what was refused as busy."""
-
-    def run() -> Any:
-        for _ in range(50):
-            try:
-                return task()
-            except Unavailable:
-                continue
-        raise AssertionError("never answered")
-
-    return run
 
 
 def created(the: Race) -> str:
@@ -52,10 +31,9 @@ def reading(the: Race, name: str) -> Any:
     return insisting(lambda: the.queries.read(request, "Observation", name))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@seeded
 def test_of_two_writers_with_if_match_exactly_one_wins(seed: int) -> None:
     with race(seed) as the:
-        the.grant()
         name = created(the)
 
         results = the.run(*(update(the, name, text, 'W/"1"') for text in "ab"))
@@ -66,10 +44,9 @@ def test_of_two_writers_with_if_match_exactly_one_wins(seed: int) -> None:
         assert reading(the, name)().version == 2
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@seeded
 def test_updates_without_conditions_are_all_kept_as_versions(seed: int) -> None:
     with race(seed) as the:
-        the.grant()
         name = created(the)
 
         results = the.run(*(update(the, name, text) for text in "abc"))
@@ -79,10 +56,9 @@ def test_updates_without_conditions_are_all_kept_as_versions(seed: int) -> None:
         assert reading(the, name)().version == 4
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@seeded
 def test_two_conditional_creates_make_one_resource(seed: int) -> None:
     with race(seed) as the:
-        the.grant()
         number = {"system": "urn:lab", "value": "42"}
         body = {**observation(the.pid), "identifier": [number]}
         where = Target("Observation", criteria="identifier=urn:lab|42")
@@ -94,10 +70,9 @@ def test_two_conditional_creates_make_one_resource(seed: int) -> None:
         assert len({r.headers["Location"] for r in results}) == 1
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@seeded
 def test_one_idempotency_key_is_one_commit(seed: int) -> None:
     with race(seed) as the:
-        the.grant()
         body = observation(the.pid)
         request = the.request(key="k1")
         task = insisting(lambda: the.writes.create(request, Target("Observation"), body))
@@ -108,42 +83,9 @@ def test_one_idempotency_key_is_one_commit(seed: int) -> None:
         assert results[0].status == results[1].status == 201
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_reader_sees_nothing_once_a_revocation_is_acknowledged(seed: int) -> None:
-    with race(seed) as the:
-        granted = the.grant()
-        name = created(the)
-        over: list[str] = []
-        guarded: dict[int, bool] = {}
-        policy = the.records.policy
-
-        def noted(patient: str) -> int | None:
-            guarded[threading.get_ident()] = bool(over)
-            return policy(patient)
-
-        def revoke() -> None:
-            insisting(lambda: the.consents.revoke(the.request(the.patient), granted, None))()
-            over.append("acknowledged")
-
-        def read() -> tuple[bool, Any]:
-            return reading(the, name)(), guarded[threading.get_ident()]
-
-        with mock.patch.object(the.records, "policy", noted):
-            _, *read_results = the.run(revoke, read, read)
-
-        for result in read_results:
-            if isinstance(result, tuple):
-                assert result[1] is False, "its guard was read after the acknowledgement"
-            else:
-                assert isinstance(result, NoPermit | NotFound), result
-        with pytest.raises(NoPermit):
-            reading(the, name)()
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@seeded
 def test_an_access_is_opened_and_told_once_whoever_comes_first(seed: int) -> None:
     with race(seed) as the:
-        the.grant()
         writer = the.world.doctor(purpose="HOPERAT")
         the.run(insisting(lambda: found(the, writer)), insisting(lambda: found(the, writer)))
 
@@ -162,9 +104,8 @@ def found(the: Race, caller: Any) -> bytes:
 
 
 def test_ten_readers_and_three_writers_are_all_answered() -> None:
-    for seed in range(max(1, len(SEEDS) // 10)):
-        with race(seed) as the:
-            the.grant()
+    for seed in range(max(1, SCHEDULES // 10)):
+        with race(seed, real=seed % 2 == 0) as the:
             name = created(the)
             writers = [update(the, name, text) for text in "abc"]
             readers = [reading(the, name) for _ in range(10)]
