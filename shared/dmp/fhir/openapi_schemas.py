@@ -38,7 +38,14 @@ def _resource(kind: str, needed: Json) -> Json:
 
 def schemas() -> Json:
     """By name, as routes refer to them."""
-    return {**_fhir(), **_oauth(), **_activation(), **_preferences(), **_reviews()}
+    return {
+        **_fhir(),
+        **_oauth(),
+        **_activation(),
+        **_preferences(),
+        **_credentials(),
+        **_reviews(),
+    }
 
 
 def _fhir() -> Json:
@@ -107,6 +114,25 @@ def _oauth() -> Json:
         "CodeRequest": _object({"identifier": _IDENTIFIER}),
         "Challenge": _object({"challenge": _TEXT}),
     }  # fmt: skip
+
+
+def _credentials() -> Json:
+    ceremony: Json = {"ceremony": _TEXT, "credential": {"type": "object"}}
+    name: Json = {"name": _TEXT}
+    enrolment: Json = {"enrolment": _TEXT}
+    flag: Json = {"replaces": {"type": "boolean"}}
+    return {
+        "Ceremony": _object({"ceremony": _TEXT, "publicKey": {"type": "object"}}),
+        "Signed": _object(ceremony),
+        "Registered": _object({**ceremony, **name}),
+        "Named": _object(name),
+        "Pin": _object({"pin": _TEXT}),
+        "RecoveryCode": _object({"recovery_code": _TEXT}),
+        "Strong": _object({"strong_for": {"type": "integer"}}),
+        "Enrolling": _object({"practitioner": _TEXT}, flag),
+        "Enrolment": _object(enrolment),
+        "Enrolled": _object({**enrolment, **ceremony, **name}),
+    }
 
 
 def _activation() -> Json:
