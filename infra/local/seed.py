@@ -17,7 +17,8 @@ from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.activations import ActivationRows
 from dmp.adapters.dynamodb.client import dynamodb
-from dmp.adapters.dynamodb.directory import Registry
+from dmp.adapters.dynamodb.clients import DynamoClients
+from dmp.adapters.dynamodb.directory_loads import DynamoLoads
 from dmp.adapters.dynamodb.new_records import NewRecords
 from dmp.adapters.dynamodb.sign_ins import SignInRows
 from dmp.adapters.envelope import Vault
@@ -27,7 +28,9 @@ from dmp.domain.activation import Activation, Asked
 from dmp.domain.contact import Contact
 from dmp.domain.identifiers import CIN, CNSS, IDCS
 from dmp.use_cases.activation import Steps
-from dmp.use_cases.directory import entries_of
+from dmp.use_cases.clients import Clients
+from dmp.use_cases.directory import Line, book_of
+from dmp.use_cases.directory_loads import Loads
 
 Json = dict[str, Any]
 HERE = Path(__file__).resolve().parent
@@ -44,8 +47,7 @@ def seed(outputs: dict[str, str], root: Path) -> Json:
     """
     directory, people = _read("directory.json"), _read("people.json")
     keys = {row["key"]: _key(row, root) for row in directory["clients"]}
-    rows = _rows(directory, keys)
-    Registry(outputs["RegistryTable"]).put(entries_of(rows, _usable))
+    _load(outputs["RegistryTable"], _rows(directory, keys))
     macs = Macs(client("kms"), outputs["IdentifierKeyArn"])
     _fill_population(outputs["PopulationTable"], macs, people["patients"] + people["people"])
     desk = _Desk(outputs, macs)
@@ -124,7 +126,22 @@ def _rows(directory: Json, keys: dict[str, ECKey | RSAKey]) -> Json:
         }
         for row in directory["clients"]
     ]
-    return {**directory, "roles": roles, "clients": [*clients, *directory["apps"]]}
+    public = [{**row, "kind": "public"} for row in directory["apps"]]
+    return {**directory, "roles": roles, "clients": [*clients, *public]}
+
+
+def _load(registry: str, rows: Json) -> None:
+    """The directory and the apps, by the operators' own loader and acts."""
+    loads, clock = Loads(DynamoLoads(registry), SystemClock()), SystemClock()
+    kinds = ("organizations", "practitioners", "roles")
+    lines = [Line(f"{k} {i}", k, row) for k in kinds for i, row in enumerate(rows[k], 1)]
+    base, before = loads.in_force()
+    loads.load(base, before, book_of(lines, before), "the sandbox", lambda _done, _of: None)
+    store = DynamoClients(registry)
+    clients = Clients(store, _usable, clock, "the sandbox")
+    for row in rows["clients"]:
+        known = store.find(row["client_id"])
+        (clients.amend if known else clients.register)(row)
 
 
 def _public(row: Json, key: ECKey | RSAKey) -> Json:
@@ -132,8 +149,8 @@ def _public(row: Json, key: ECKey | RSAKey) -> Json:
     return {**members, "kid": key.thumbprint(), "alg": row["alg"], "use": "sig"}
 
 
-def _usable(jwks: str) -> int:
-    return len(jwt.registered_keys(jwks, ALGORITHMS))
+def _usable(jwks: str) -> list[str]:
+    return list(jwt.registered_keys(jwks, ALGORITHMS))
 
 
 def _identifiers(row: Json) -> list[tuple[str, str]]:

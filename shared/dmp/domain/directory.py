@@ -48,7 +48,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Practitioner:
-    """A professional; `id` is the FHIR id, `inpe` the national number."""
+    """A professional; `id` is the FHIR id, `inpe` the national number, `ends` the last day."""
 
     inpe: str
     id: str
@@ -56,16 +56,18 @@ class Practitioner:
     given: tuple[str, ...]
     name: str
     active: bool = True
+    ends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A hospital, practice, laboratory or pharmacy."""
+    """A hospital, practice, laboratory or pharmacy; `ends` is the last day that it is open."""
 
     inpe: str
     id: str
     name: str
     active: bool = True
+    ends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,27 @@ def deserialize(item: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {name: _value(value) for name, value in item.items()}
 
 
+def serialize(item: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The inverse of `deserialize`."""
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case bytes():
+            return {"B": value}
+        case Mapping():
+            return {"M": serialize(value)}
+        case _:
+            return {"L": [_typed(one) for one in value]}
+
+
 def _value(typed: Mapping[str, Any]) -> Any:
     ((kind, value),) = typed.items()
     if kind == "N":

@@ -40,8 +40,8 @@ def retrying(transact: Callable[[], T]) -> T:
     for attempt in range(TRIES_MAX):
         try:
             return transact()
-        except TransactWriteError as error:
-            codes = [reason.code if reason else None for reason in error.cancellation_reasons]
+        except (TransactWriteError, ClientError) as error:
+            codes = _reasons(error)
             failed = frozenset(i for i, code in enumerate(codes) if code == CONDITION)
             if failed:
                 raise ConditionsFailed(failed) from None
@@ -49,7 +49,17 @@ def retrying(transact: Callable[[], T]) -> T:
             if _CONFLICT not in codes or time.monotonic() + pause > deadline:
                 raise Unavailable("dynamodb") from None
             time.sleep(pause)
+        except BotoCoreError:
+            raise Unavailable("dynamodb") from None
     raise Unavailable("dynamodb")
+
+
+def _reasons(error: TransactWriteError | ClientError) -> list[str | None]:
+    """Why each item of a cancelled transaction was refused; nothing for any other error."""
+    if isinstance(error, TransactWriteError):
+        return [reason.code if reason else None for reason in error.cancellation_reasons]
+    reasons = error.response.get("CancellationReasons", [])
+    return [reason.get("Code") for reason in reasons]
 
 
 def available(call: Callable[[], T]) -> T:

@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pynamodb.models import Model
 
-from dmp.adapters.dynamodb.client import bind
+from dmp.adapters.dynamodb.batch import Batch, serialize
+from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
-from dmp.adapters.dynamodb.registry import (
-    ClientItem,
-    JtiItem,
-    LiveItem,
-    OrganizationItem,
-    PractitionerItem,
-    ReferenceItem,
-    RoleItem,
-    found,
-)
-from dmp.domain.directory import Client, Organization, Practitioner, Role
-from dmp.domain.identifiers import INPE
+from dmp.adapters.dynamodb.directory_rows import Row, entry_of, rows_of, settled
+from dmp.adapters.dynamodb.registry import ClientItem, JtiItem, found
+from dmp.domain.directory import Client, Organization, Role
+from dmp.domain.directory_book import Listed
 
-MODELS: tuple[type[Model], ...] = (
-    ClientItem,
-    PractitionerItem,
-    OrganizationItem,
-    RoleItem,
-    ReferenceItem,
-    LiveItem,
-    JtiItem,
-)
+MODELS: tuple[type[Model], ...] = (ClientItem, JtiItem)
 
 
 class Registry:
     """Reads are consistent; absence is None."""
 
     def __init__(self, table: str) -> None:
+        self._table = table
         for model in MODELS:
             bind(model, table)
 
@@ -58,40 +45,40 @@ class Registry:
         )
 
     def organization(self, inpe: str) -> Organization | None:
-        """An organisation that is active: one GetItem."""
-        item = found(OrganizationItem, f"organization#{inpe}")
-        if item is None or not item.active:
+        """An organisation that is active: one call."""
+        key = f"organization#{inpe}"
+        row = self._held([key]).get(key, {})
+        if row.get("active") is not True:
             return None
-        return Organization(inpe=inpe, id=item.id, name=item.name)
+        found = entry_of(row)
+        return found if isinstance(found, Organization) else None
 
     def role(self, practitioner: str, organization: str) -> Role | None:
-        """The role, active only while role, practitioner and organisation are: two calls."""
-        item = found(RoleItem, f"role#{practitioner}#{organization}")
-        if item is None:
-            return None
+        """The role, good for as long as role, practitioner and organisation all are: one call."""
+        key = f"role#{practitioner}#{organization}"
         holders = [f"practitioner#{practitioner}", f"organization#{organization}"]
-        rows = self.rows(holders)
-        return Role(
-            practitioner=practitioner,
-            organization=organization,
-            code=item.role,
-            starts=item.starts,
-            ends=item.ends,
-            practitioner_id=item.practitioner,
-            organization_id=item.organization,
-            practitioner_name=item.name,
-            organization_name=item.organization_name,
-            active=item.active and all(rows.get(k, {}).get("active") is True for k in holders),
-        )
+        rows = self._held([key, *holders])
+        found = entry_of(rows[key]) if key in rows else None
+        if not isinstance(found, Role):
+            return None
+        held = [rows.get(holder, {}) for holder in holders]
+        last = [day for day in (found.ends, *(row.get("ends") for row in held)) if day]
+        active = found.active and all(row.get("active") is True for row in held)
+        return replace(found, active=active, ends=min(last, default=None))
 
     def rows(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
         """The rows by key, as `Caller.require_live` reads them: one BatchGetItem."""
-        items = available(lambda: list(LiveItem.batch_get(keys, consistent_read=True)))
         names = ("active", "starts", "ends", "expires")
         return {
-            item.pk: {n: value for n in names if (value := getattr(item, n)) is not None}
-            for item in items
+            key: {name: row[name] for name in names if name in row}
+            for key, row in self._held(keys).items()
         }
+
+    def _held(self, keys: Sequence[str]) -> dict[str, Row]:
+        batch = Batch(dynamodb())
+        for key in keys:
+            batch.want(self._table, pk=key)
+        return {str(row["pk"]): row for row in settled(self._table, batch.fetch()[self._table])}
 
     def end_token(self, key: str, until: int) -> None:
         """One PutItem; repeating it changes nothing."""
@@ -108,37 +95,22 @@ class Registry:
             return False
         return True
 
-    def put(self, entries: Iterable[Client | Practitioner | Organization | Role]) -> None:
-        """Write or replace entries of the directory; repeating it changes nothing."""
+    def put(self, entries: Iterable[Client | Listed]) -> None:
+        """Write or replace entries one by one; repeating it changes nothing.
+
+        For a directory that nobody reads yet: operators load theirs (directory_loads).
+        """
         for entry in entries:
-            for item in _items(entry):
-                available(item.save)
+            if isinstance(entry, Client):
+                available(client_item(entry).save)
+                continue
+            for key, row in rows_of(entry).items():
+                item = serialize({"pk": key, **row})
+                available(lambda: dynamodb().put_item(TableName=self._table, Item=item))  # noqa: B023
 
 
-def _items(entry: Client | Practitioner | Organization | Role) -> list[Model]:
-    match entry:
-        case Client():
-            return [_client(entry)]
-        case Role():
-            return [_role(entry)]
-        case Organization():
-            row: Model = OrganizationItem(
-                f"organization#{entry.inpe}", active=entry.active, id=entry.id, name=entry.name
-            )
-            return [row, _reference("Organization", entry)]
-        case Practitioner():
-            row = PractitionerItem(
-                f"practitioner#{entry.inpe}",
-                active=entry.active,
-                id=entry.id,
-                family=entry.family,
-                given=list(entry.given),
-                name=entry.name,
-            )
-            return [row, _reference("Practitioner", entry)]
-
-
-def _client(entry: Client) -> Model:
+def client_item(entry: Client) -> ClientItem:
+    """The row of a registered app."""
     return ClientItem(
         f"client#{entry.id}",
         active=entry.active,
@@ -150,22 +122,3 @@ def _client(entry: Client) -> Model:
         jwks_uri=entry.jwks_uri or None,
         redirect_uris=list(entry.redirect_uris),
     )
-
-
-def _role(entry: Role) -> Model:
-    return RoleItem(
-        f"role#{entry.practitioner}#{entry.organization}",
-        active=entry.active,
-        role=entry.code,
-        starts=entry.starts,
-        ends=entry.ends,
-        practitioner=entry.practitioner_id,
-        name=entry.practitioner_name,
-        organization=entry.organization_id,
-        organization_name=entry.organization_name,
-    )
-
-
-def _reference(kind: str, entry: Practitioner | Organization) -> Model:
-    """What a conditional reference by the INPE number resolves to."""
-    return ReferenceItem(f"directory#{kind}#{INPE}|{entry.inpe}", reference=f"{kind}/{entry.id}")

@@ -23,6 +23,7 @@ from pynamodb.transactions import TransactWrite
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.directory_rows import settled
 from dmp.adapters.dynamodb.registry import found
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
@@ -81,7 +82,7 @@ class SealedPreferences:
         for key in registry_keys:
             batch.want(self._registry, pk=key)
         got = batch.fetch()
-        rows = {row["pk"]: row for row in got[self._registry]}
+        rows = {row["pk"]: row for row in settled(self._registry, got[self._registry])}
         items = {item["sk"]: item for item in got[self._records]}
         if items.get(GUARD, {}).get("st") != "active" or CONTACT not in items:
             return OpenContactDoor(patient, rows)

@@ -13,6 +13,7 @@ from dmp.adapters.dynamodb.batch import Batch, deserialize
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.commits import Commits, OpenDoor, ring_of
 from dmp.adapters.dynamodb.conflicts import available
+from dmp.adapters.dynamodb.directory_rows import settled
 from dmp.adapters.dynamodb.opening import opened_leaf
 from dmp.adapters.dynamodb.tables import GUARD, HEAD, STANDING, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
@@ -43,7 +44,7 @@ class DynamoRecords(Commits):
         wanted: Sequence[tuple[str, ResourceId]] = (),
         access: str = "",
     ) -> Door | Mapping[str, Mapping[str, object]]:
-        """One BatchGetItem over three tables, consistent."""
+        """One BatchGetItem over three tables, consistent; one more while a load is staged."""
         batch = Batch(dynamodb())
         for sk in _door_keys(wanted, access):
             batch.want(self.records, pk=patient, sk=sk)
@@ -51,7 +52,7 @@ class DynamoRecords(Commits):
         for key in caller.registry_keys():
             batch.want(self.registry, pk=key)
         found = batch.fetch()
-        rows = {row["pk"]: row for row in found[self.registry]}
+        rows = {row["pk"]: row for row in settled(self.registry, found[self.registry])}
         items = {item["sk"]: item for item in found[self.records]}
         if GUARD not in items:
             return rows

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import dynamodb
+from dmp.adapters.dynamodb.directory_rows import settled
 
 
 class DirectoryReferences:
@@ -21,7 +22,8 @@ class DirectoryReferences:
         batch = Batch(dynamodb())
         for key in keys.values():
             batch.want(self._table, pk=key)
-        rows = {row["pk"]: row["reference"] for row in batch.fetch()[self._table]}
+        found = settled(self._table, batch.fetch()[self._table])
+        rows = {str(row["pk"]): str(row["reference"]) for row in found}
         return {text: rows[key] for text, key in keys.items() if key in rows}
 
 
