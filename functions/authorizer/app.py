@@ -9,6 +9,7 @@ from dmp.adapters.aws import client
 from dmp.adapters.signing import TokenKey
 from dmp.domain.refusals import Unauthenticated
 from dmp.edge.authorizing import allowed, bearer_of
+from dmp.edge.clock import agree_with_gateway
 from dmp.edge.logs import count, logger, metrics
 from dmp.settings import AuthorizerSettings
 
@@ -23,6 +24,7 @@ key = TokenKey(
 
 
 def _authorize(event: dict[str, Any], _: object) -> dict[str, object]:
+    agree_with_gateway(event)
     try:
         caller = key.caller(bearer_of(event), int(time.time()))
     except Unauthenticated:

@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 
 from dmp.domain.refusals import Unavailable
+from dmp.edge.clock import agree_with_queue
 from dmp.edge.logs import count, log_unknown, logger, metrics
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -39,7 +40,7 @@ def queue_handler(take: Callable[[dict[str, Any]], None]) -> Handler:
     """A handler that gives each message's JSON body to `take`; those that raise come again."""
 
     def one(record: SQSRecord) -> None:
-        _guarded(lambda: take(record.json_body))
+        _guarded(lambda: take(_body(record)))
 
     return _handler(one, EventType.SQS)
 
@@ -57,7 +58,7 @@ def gathering_handler(
         parsed: list[tuple[str, T]] = []
 
         def one(record: SQSRecord) -> None:
-            parsed.append((record.message_id, parse(record.json_body)))
+            parsed.append((record.message_id, parse(_body(record))))
 
         for record in SQSEvent(event).records:
             try:
@@ -102,6 +103,12 @@ def _handler(one: Callable[[Any], None], kind: EventType) -> Handler:
         )
 
     return _wrapped(handle)
+
+
+def _body(record: SQSRecord) -> dict[str, Any]:
+    agree_with_queue(record.raw_event.get("attributes") or {})
+    body: dict[str, Any] = record.json_body
+    return body
 
 
 def _change(record: DynamoDBRecord) -> Change:

@@ -29,6 +29,7 @@ from dmp.domain.refusals import (
     UnsupportedMediaType,
 )
 from dmp.edge.caller import caller_of
+from dmp.edge.clock import agree_with_gateway
 from dmp.edge.logs import count, log_unknown, logger, metrics
 from dmp.fhir import outcome, routes
 
@@ -143,6 +144,7 @@ class Api:
         request_id = request_id_of(event)
         count("Requests")
         try:
+            agree_with_gateway(event)
             answered = view(_request(event, request_id, reads, self.accept))
         except Refusal as refusal:
             answered = self.refused(refusal, event)
