@@ -8,6 +8,7 @@ asks for the real one: what is raced over is DynamoDB.
 from __future__ import annotations
 
 import functools
+import hmac
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -91,6 +92,10 @@ class Kms:
         assert context == asked["EncryptionContext"]
         return {"Plaintext": key}
 
+    def generate_mac(self, **asked: Any) -> dict[str, bytes]:
+        """The same for the same message."""
+        return {"Mac": hmac.digest(b"macs", asked["Message"], "sha256")}
+
     def _wrap(self, key: bytes, asked: Any) -> bytes:
         blob = b"wrapped %d" % next(self._serial)
         self._wrapped[blob] = (key, asked["EncryptionContext"])
@@ -106,7 +111,12 @@ class Stage:
     def environment(self, _: str) -> dict[str, str]:
         """Table names and the like."""
         tables = {name: name.partition("_")[0].lower() for name in _NAMES}
-        return {**tables, "RECORD_KEY_ARN": "key", "BASE_URL": BASE.removesuffix("/fhir")}
+        return {
+            **tables,
+            "RECORD_KEY_ARN": "key",
+            "IDENTIFIER_KEY_ARN": "macs",
+            "BASE_URL": BASE.removesuffix("/fhir"),
+        }
 
     def client(self, service: str) -> Any:
         """The engine, or the keys."""
@@ -126,7 +136,7 @@ class Race:
         self.records = DynamoRecords(self.world.vault, *self.world.tables.values())
         self.clock = SystemClock()
         directory = DirectoryReferences("registry")
-        self.writes = RecordWrites(self.records, directory, self.clock, BASE)
+        self.writes = RecordWrites(self.records, directory, self.clock, self.world.macs, BASE)
         self.queries = AccessQueries(self.records, self.records, self.clock, BASE)
         self.consents = ConsentChanges(self.records, self.clock, BASE)
         self.patient = self.world.open_record()

@@ -86,7 +86,7 @@ def single_commits(
     clock = PastClock()
     records = DynamoRecords(world.vault, *world.tables.values())
     directory = DirectoryReferences(world.tables["REGISTRY_TABLE"])
-    writes = RecordWrites(records, directory, clock, world.base)
+    writes = RecordWrites(records, directory, clock, world.macs, world.base)
     compaction = Compaction(DynamoSegments(world.vault, *world.tables.values()), SystemClock())
     for i in range(count):
         resource = observation(patient, CODES[i % len(CODES)], 60 + i % 90)

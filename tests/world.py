@@ -11,6 +11,7 @@ from typing import Any
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.opening import Opening, Openings
 from dmp.adapters.envelope import Vault
+from dmp.adapters.macs import Macs
 from dmp.domain.caller import Caller
 from dmp.domain.consent import Policy, Standing
 from dmp.domain.contact import Contact
@@ -59,6 +60,7 @@ class World:
         env = stack.environment("RecordWrites")
         self.tables = {n: env[n] for n in ("RECORDS_TABLE", "KEYS_TABLE", "REGISTRY_TABLE")}
         self.vault = Vault(stack.client("kms"), env["RECORD_KEY_ARN"])
+        self.macs = Macs(stack.client("kms"), env["IDENTIFIER_KEY_ARN"])
         self._apps: dict[str, ModuleType] = {}
         self.base = f"{env['BASE_URL']}/fhir"
         for practitioner, organization in ((AMRANI, CLINIC), (BENNIS, HOSPITAL)):
@@ -77,8 +79,8 @@ class World:
         row = {"active": {"BOOL": active}, "role": {"S": "physician"}}
         self.put_row(f"role#{practitioner}#{organization}", starts={"S": "2020-01-01"}, **row)
 
-    def open_record(self, policy: Policy = "deny", language: Any = "fr") -> Caller:
-        """A new record; its patient, signed in."""
+    def open_record(self, policy: Policy = "deny", language: Any = "fr", cin: str = "") -> Caller:
+        """A new record; its patient, signed in. With `cin` the registry knows them by it."""
         now = self.clock.now_ms()
         patient = patient_id(self.clock.random_bits(100))
         commit, name = (commit_id(now, self.clock.random_bits(35)) for _ in range(2))
@@ -102,7 +104,11 @@ class World:
         contact = Contact("+212612345678", None, language, "sms")
         opening = Opening(
             self.vault.new_keys(patient), Standing(1, policy, owner=patient), contact, version,
-            entry, notice, (f"{self.clock.random_bits(128):032x}",),
+            entry, notice, (
+                self.macs.identifier("urn:ma:cin", cin)
+                if cin
+                else f"{self.clock.random_bits(128):032x}",
+            ),
         )  # fmt: skip
         Openings(self.vault, *self.tables.values()).open_record(opening)
         self.put_row(

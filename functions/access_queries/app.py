@@ -10,13 +10,13 @@ from dmp.adapters.envelope import Vault
 from dmp.adapters.macs import Macs
 from dmp.edge.http import FORM, Answer, Api, Request
 from dmp.edge.reads import answer_of, not_modified, operated, read_of
-from dmp.settings import QuerySettings
+from dmp.settings import IdentifierSettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.documents import Documents
 from dmp.use_cases.patient_lookup import PatientLookup
 from dmp.use_cases.type_history import TypeHistory
 
-settings = QuerySettings.from_environment()
+settings = IdentifierSettings.from_environment()
 vault = Vault(client("kms"), settings.record_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
 clock = SystemClock()

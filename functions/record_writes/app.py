@@ -7,20 +7,22 @@ from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.references import DirectoryReferences
 from dmp.adapters.envelope import Vault
+from dmp.adapters.macs import Macs
 from dmp.edge import validation
 from dmp.edge.http import FHIR_BODIES, Answer, Api, Request
 from dmp.edge.writes import JSON_PATCH, answer_of, fhirpath_patch, patch_of, target_of, write_of
 from dmp.fhir import json_reader
-from dmp.settings import RecordSettings
+from dmp.settings import IdentifierSettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.bundles import Bundles
 from dmp.use_cases.record_writes import RecordWrites
 
-settings = RecordSettings.from_environment()
-vault = Vault(client("kms"), settings.record_key_arn)
+settings = IdentifierSettings.from_environment()
+kms = client("kms")
+vault, macs = Vault(kms, settings.record_key_arn), Macs(kms, settings.identifier_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
 directory, clock = DirectoryReferences(settings.registry_table), SystemClock()
-writes = RecordWrites(records, directory, clock, settings.fhir_base)
+writes = RecordWrites(records, directory, clock, macs, settings.fhir_base)
 queries = AccessQueries(records, records, clock, settings.fhir_base)
 bundles = Bundles(writes.committer, queries, clock, fhirpath_patch)
 api = Api("record_writes")

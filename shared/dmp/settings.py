@@ -104,8 +104,8 @@ class AuthorizationSettings(RecordSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class QuerySettings(RecordSettings):
-    """access_queries: it also finds a patient by national identifier."""
+class IdentifierSettings(RecordSettings):
+    """access_queries and record_writes: they also find a person by national identifier."""
 
     identifier_key_arn: str
 

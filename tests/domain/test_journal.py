@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmp.domain.caller import Caller
+from dmp.domain.consent import Delegate
 from dmp.domain.journal import Entry, canonical, disclosure, entry_of, leaf_hash, who_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -99,8 +100,13 @@ def test_the_entry_says_who_asked_for_whom() -> None:
     )  # fmt: skip
     patient = Caller("patient", "portal", (), "PATRQT", 0, "t", "p" * 20, "s")
 
-    assert who_of(doctor) == {
+    assert who_of(doctor, "p" * 20) == {
         "kind": "practitioner", "inpe": "200000001", "name": "Dr Amrani", "role": "physician",
         "organization": "100000001", "organization_name": "Clinique Atlas",
     }  # fmt: skip
-    assert who_of(patient) == {"kind": "patient", "patient": "p" * 20}
+    assert who_of(patient, "p" * 20) == {"kind": "patient", "patient": "p" * 20}
+    assert who_of(patient, "f" * 20) == {"kind": "person", "patient": "p" * 20}
+    daughter = Delegate("p" * 20, ("read",), related="r1", name="Salma El Idrissi")
+    assert who_of(patient, "f" * 20, daughter) == {
+        "kind": "delegate", "patient": "p" * 20, "related": "r1", "name": "Salma El Idrissi",
+    }  # fmt: skip

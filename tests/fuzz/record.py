@@ -104,6 +104,12 @@ class _Records:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._desk, name)
 
+    def identifier(self, system: str, value: str) -> str:
+        return f"{system}|{value}"
+
+    def persons(self, _: Container[str]) -> dict[str, str]:
+        return {}
+
     def versions(self, _: Door, commits: Container[str]) -> dict[str, list[Version]]:
         return self._desk.versions_of(commits)
 
@@ -119,7 +125,7 @@ def desk() -> Desk:
 def bundles() -> Bundles:
     """`POST /fhir` on the record."""
     records: Any = _Records(desk())
-    committer = Committer(records, records, Still())
+    committer = Committer(records, records, Still(), records)
     queries = AccessQueries(records, desk(), Still(), BASE)  # type: ignore[arg-type]
     return Bundles(committer, queries, Still(), fhirpath_patch)
 

@@ -78,6 +78,20 @@ _SOURCES = {
         _("DMP: {who} may use your record until {end}. Not expected? See your journal. "
           "Ref. {reference}"),
     ),
+    "new-delegate": _Source(
+        _("Someone may act for you"),
+        _("DMP: {who} may act for you in your record since {at}. Not expected? See your journal. "
+          "Ref. {reference}"),
+    ),
+    "ended-delegate": _Source(
+        _("Someone no longer acts for you"),
+        _("DMP: {who} no longer acts for you in your record, since {at}. Ref. {reference}"),
+    ),
+    "chosen-delegate": _Source(
+        _("You may act for someone"),
+        _("DMP: you were chosen on {at} to act for someone in their record. Your journal tells for "
+          "whom. Ref. {reference}"),
+    ),
     "review-justified": _Source(
         _("An urgent access was reviewed"),
         _("DMP: urgent access by {who} on {at}, reviewed: justified. See your journal. "

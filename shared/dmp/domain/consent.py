@@ -6,7 +6,7 @@ STANDING and numbered by the policy version that GUARD repeats in clear.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -82,7 +82,8 @@ class Provision:
 class Delegate:
     """A person who acts for the patient, from an instant to another (empty: without bound).
 
-    `person` is the pseudonym of their own record, `related` the id of the RelatedPerson.
+    `person` is the pseudonym of their own record, `related` the id of the RelatedPerson. Who has
+    no record yet is known by `identifier`, the MAC of theirs, and nobody until they have one.
     """
 
     person: str
@@ -91,6 +92,8 @@ class Delegate:
     ends: str = ""
     kind: DelegateKind = "delegate"
     related: str = ""
+    name: str = field(default="", metadata=LATER)
+    identifier: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,13 @@ class Standing:
         """The next version, in which that RelatedPerson stands for exactly these (or none)."""
         others = tuple(d for d in self.delegates if d.related != related)
         return replace(self, version=self.version + 1, delegates=(*others, *delegates))
+
+    def with_persons(self, persons: Mapping[str, str]) -> Standing:
+        """The same, in which those known by an identifier are the persons who bear it."""
+        delegates = tuple(
+            replace(d, person=d.person or persons.get(d.identifier, "")) for d in self.delegates
+        )
+        return replace(self, delegates=delegates)
 
     def with_teams(self, teams: Iterable[CareTeam]) -> Standing:
         """The next version, in which those care teams, where a provision names them, are so."""

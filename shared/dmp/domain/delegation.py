@@ -67,7 +67,8 @@ def _acting(asking: Asking, standing: Standing, powers: Iterable[Power | None]) 
     found = [
         d
         for d in standing.delegates
-        if d.person == asking.patient
+        if d.person
+        and d.person == asking.patient
         and not set(powers).isdisjoint(d.powers)
         and is_live(d.starts, d.ends, asking.now)
     ]

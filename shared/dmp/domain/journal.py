@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dmp.domain.caller import Caller
+from dmp.domain.consent import Delegate
 
 Action = Literal[
     "read", "vread", "history", "search", "operation", "create", "update", "delete",
@@ -98,10 +99,17 @@ def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\0" + leaf).digest()
 
 
-def who_of(caller: Caller) -> dict[str, str]:
-    """The caller as an entry names them."""
+def who_of(caller: Caller, patient: str, delegate: Delegate | None = None) -> dict[str, str]:
+    """The caller as an entry of that patient's journal names them.
+
+    `patient` in it is the pseudonym of a person's own record, whomever they act for.
+    """
     if caller.kind == "patient":
-        return {"kind": "patient", "patient": caller.patient or ""}
+        own = caller.patient or ""
+        if delegate is not None:
+            about = {"related": delegate.related, "name": delegate.name}
+            return {"kind": delegate.kind, "patient": own, **about}
+        return {"kind": "patient" if own == patient else "person", "patient": own}
     members = {
         "kind": "practitioner",
         "inpe": caller.practitioner or "",

@@ -97,6 +97,10 @@ class ContactJustChanged(Forbidden):
 
     code = "contact-just-changed"
 
+    def __init__(self) -> None:
+        text = "the patient's address changed within 24 hours: no grant is made until then"
+        super().__init__(text)
+
 
 class NotFound(Refusal):
     """Unknown type, absent or hidden id."""

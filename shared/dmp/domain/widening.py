@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dmp.domain.consent import Actor, ActorKind, CareTeam, Data, Policy, Provision, Standing
+from dmp.domain.consent import (
+    Actor,
+    ActorKind,
+    CareTeam,
+    Data,
+    Delegate,
+    Policy,
+    Provision,
+    Standing,
+)
 
 _OPENNESS: dict[Policy, int] = {
     "deny": 0, "break-glass-only": 1, "basic-normal": 2, "all-normal": 3,
@@ -23,9 +32,8 @@ def widens(old: Standing, new: Standing) -> bool:
     """
     if any(not _known(team, old) for team in new.teams):
         return True
-    if not set(new.delegates) <= set(old.delegates):
-        return True
-    if _rest(old) != _rest(new) or _OPENNESS[new.policy] > _OPENNESS[old.policy]:
+    opened = _OPENNESS[new.policy] > _OPENNESS[old.policy]
+    if opened or _rest(old) != _rest(new) or _empowers(old, new):
         return True
     denies = [p for p in new.provisions if p.effect == "deny"]
     for deny in old.provisions:
@@ -52,6 +60,40 @@ def _known(team: CareTeam, old: Standing) -> bool:
     return before == team or (
         before is not None and set(team.members) <= set(before.members) and not denied
     )
+
+
+def _empowers(old: Standing, new: Standing) -> bool:
+    """Whether somebody may do more for the patient, or loses the name that a deny knows them by."""
+    if any(not any(_weaker(d, known) for known in old.delegates) for d in new.delegates):
+        return True
+    denied = {
+        actor.value
+        for p in old.provisions
+        if p.effect == "deny"
+        for actor in p.actors
+        if actor.kind == "related-person"
+    }
+    kept = {d.related for d in new.delegates}
+    others = {name for d in new.delegates for name in (d.person, d.identifier) if name}
+    return any(
+        not others.isdisjoint((d.person, d.identifier))
+        for d in old.delegates
+        if d.related in denied - kept
+    )
+
+
+def _weaker(delegate: Delegate, known: Delegate) -> bool:
+    """The same person by the same RelatedPerson, with no power and no time more."""
+    same = replace(
+        known,
+        powers=delegate.powers,
+        starts=delegate.starts,
+        ends=delegate.ends,
+        name=delegate.name,
+    )
+    fewer = set(delegate.powers) <= set(known.powers)
+    shorter = not known.ends or bool(delegate.ends and delegate.ends <= known.ends)
+    return delegate == same and fewer and known.starts <= delegate.starts and shorter
 
 
 def _as_strict(deny: Provision, before: Provision) -> bool:

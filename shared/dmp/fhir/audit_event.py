@@ -118,6 +118,14 @@ def _people(entry: Entry, pattern: Pattern) -> Iterator[dict[str, Any]]:
             ),
             "requestor": False,
         }
+    elif "related" in who:
+        yield {
+            "type": _coded(pattern.user),
+            "who": {"reference": f"RelatedPerson/{who['related']}", "display": who["name"]},
+            "name": who["name"],
+            "requestor": True,
+            "policy": [f"{RULE}:{entry.rule}"],
+        }
     else:
         yield {
             "type": _coded(pattern.user),

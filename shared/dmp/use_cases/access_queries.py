@@ -115,7 +115,7 @@ class AccessQueries:
     ) -> bytes:
         """`Patient/{id}/$everything`: every living resource the caller may see, spliced."""
         caller = request.caller
-        if not is_patient_id(text) or (caller.kind == "patient" and caller.patient != text):
+        if not is_patient_id(text):
             raise absent()
         caller.require_scope("Patient", "read")
         token, asked = Pages.token_of(parameters)
@@ -156,12 +156,12 @@ class AccessQueries:
 
 
 def named(caller: Caller, resource_type: str, text: str, interaction: str) -> ResourceId:
-    """The id in a URL: 404 for a type or form that no record holds, or outside the token's own."""
+    """The id in a URL: 404 for a type or form that no record holds."""
     if resource_type not in compartment.served():
         raise NotFound("the resource type is not served", "type")
     caller.require_scope(resource_type, interaction, by_content=True)
     name = resource_id(text)
-    if name is None or (caller.kind == "patient" and name.patient != caller.patient):
+    if name is None:
         raise absent()
     return name
 

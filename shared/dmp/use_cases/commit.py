@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dmp.domain.consent import Standing
 from dmp.domain.identifiers import commit_id
 from dmp.domain.journal import Action, Entry, disclosure
-from dmp.domain.record import Version
 from dmp.domain.refusals import (
+    ContactJustChanged,
     Forbidden,
     Invalid,
     Issue,
@@ -28,8 +27,10 @@ from dmp.domain.refusals import (
 from dmp.domain.widening import widens
 from dmp.fhir import bundle
 from dmp.use_cases import care_teams, links
+from dmp.use_cases.activation_ports import Macs
 from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit, patient_of
 from dmp.use_cases.conditions import Conditions, Settled, swaps_of
+from dmp.use_cases.delegations import Delegations, by_delegate, settled_at
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
 from dmp.use_cases.ports import Clock, Directory, Raced, Records, Write
 from dmp.use_cases.written import Render, Request, Written, first_answer, once_key, once_of
@@ -52,11 +53,12 @@ class Work:
 class Committer:
     """Turns changes into one commit of one record."""
 
-    def __init__(self, records: Records, directory: Directory, clock: Clock) -> None:
+    def __init__(self, records: Records, directory: Directory, clock: Clock, macs: Macs) -> None:
         self._records = records
         self._directory = directory
         self._clock = clock
         self._gate = Gate(records, clock)
+        self._delegations = Delegations(records, macs, clock)
         self._conditions = Conditions(records)
 
     def write(
@@ -64,8 +66,6 @@ class Committer:
     ) -> Written:
         """The answer that `render` makes of what the changes have become."""
         patient = patient_of(changes, request.caller)
-        if request.caller.kind == "patient" and patient != request.caller.patient:
-            raise NotFound("there is no such record for this token")
         linked = links.outward(changes, patient)
         wanted = [*((c.type, c.id) for c in changes if c.id), *linked.values()]
         caller, told, name = request.caller, request.query, request.request
@@ -78,10 +78,12 @@ class Committer:
             except (Refusal, Raced) as stopped:
                 if request.idempotency_key and (first := self._first_answer(visit, request)):
                     return first
+                if isinstance(stopped, Raced) and "contact" in stopped.races:
+                    stopped = ContactJustChanged()
                 if isinstance(stopped, Forbidden | NotFound):
                     self._gate.refused(visit, stopped.code)
                 if isinstance(stopped, Refusal):
-                    raise
+                    raise stopped from None
                 if "pointer" in stopped.races and any(c.if_match for c in changes):
                     text = "another writer changed it first"
                     raise PreconditionFailed(text, "If-Match") from None
@@ -126,17 +128,27 @@ class Committer:
             notice=notice,
             once=once_of(work.request, answer, at_ms),
             swaps=swaps_of(settled.guards, commit, at_ms),
-            standing=self._standing_after(visit, versions),
         )
-        self._records.commit(visit.door, write)
+        self._records.commit(visit.door, self._with_standing(visit, write, made))
         return answer
 
-    def _standing_after(self, visit: Visit, versions: Sequence[Version]) -> Standing | None:
-        """What is in force then; a member more in a care team is one more whom consents name."""
-        standing = care_teams.standing_after(visit.standing, versions)
-        if standing and not visit.asking.strong and widens(visit.standing, standing):
+    def _with_standing(self, visit: Visit, write: Write, made: Sequence[Made]) -> Write:
+        """What is in force then: a change of delegates, or of a care team that consents name."""
+        teams = care_teams.standing_after(visit.standing, write.versions)
+        effect = self._delegations.effect(visit, teams or visit.standing, made)
+        standing = effect.standing if effect else teams
+        if standing is None:
+            return write
+        standing = replace(standing, version=visit.standing.version + 1)
+        wider = widens(visit.standing, standing)
+        if wider and not visit.asking.strong:
             raise StrongerSignInNeeded
-        return standing
+        write = replace(write, standing=standing, contact_at=settled_at(write) if wider else 0)
+        if effect is None:
+            return replace(write, notice=by_delegate(visit, write.entry) or write.notice)
+        (version,) = (v for v in write.versions if v.id == effect.related)
+        telling = self._delegations.telling(visit, effect, version)
+        return replace(write, notice=effect.notice(write.entry), telling=telling)
 
     def _unchanged(self, visit: Visit, request: Request, entry: Entry, answer: Written) -> Written:
         """Nothing to commit: journalled, and guarded, as a read is; or the key's first answer."""

@@ -14,6 +14,7 @@ from dmp.domain.consent import Standing
 from dmp.domain.identifiers import ResourceId, commit_id, resource_id
 from dmp.domain.record import Version
 from dmp.domain.refusals import (
+    ContactJustChanged,
     Forbidden,
     Invalid,
     NotFound,
@@ -29,7 +30,8 @@ from dmp.fhir.json_reader import reread
 from dmp.fhir.validator import validate
 from dmp.use_cases import care_teams
 from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
-from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
+from dmp.use_cases.delegations import by_delegate
+from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
 from dmp.use_cases.ports import Clock, Raced, Records, Write
 from dmp.use_cases.written import Request, Written, first_answer, once_key, once_of, one_answer
 
@@ -37,7 +39,7 @@ CONSENT = "Consent"
 
 
 class ConsentChanges:
-    """Create, update and delete of Consent, by the patient alone."""
+    """Create, update and delete of Consent, by the patient and who has their power over it."""
 
     def __init__(self, records: Records, clock: Clock, base: str) -> None:
         self._records = records
@@ -61,20 +63,18 @@ class ConsentChanges:
         _check(resource)
         if resource.get("id") != text:
             raise Invalid("the resource's id must be the one in the URL", "Consent.id")
-        name = _named(request, text)
+        name = _named(text)
         return self._change(request, Change("update", CONSENT, CONSENT, resource, name, if_match))
 
     def revoke(self, request: Request, text: str, if_match: str | None) -> Written:
         """`DELETE /fhir/Consent/{id}`: 204, also when it was revoked so before."""
         patient_only(request.caller)
         request.caller.require_scope(CONSENT, "delete", by_content=True)
-        name = _named(request, text)
+        name = _named(text)
         return self._change(request, Change("delete", CONSENT, CONSENT, None, name, if_match))
 
     def _change(self, request: Request, change: Change) -> Written:
         patient = patient_of([change], request.caller)
-        if patient != request.caller.patient:
-            raise NotFound("there is no such record for this token")
         provisions = compile_consent(change.resource, "", "") if change.resource else ()
         wanted = care_teams.named_by(provisions, patient)
         if change.id:
@@ -91,8 +91,12 @@ class ConsentChanges:
                     key, now = once_key(request), visit.now_ms // 1000
                     if first := first_answer(request, self._records.used(visit.door, key, now)):
                         return first
+                if isinstance(stopped, Raced) and "contact" in stopped.races:
+                    stopped = ContactJustChanged()
+                if isinstance(stopped, Forbidden | NotFound):
+                    self._gate.refused(visit, stopped.code)
                 if isinstance(stopped, Refusal):
-                    raise
+                    raise stopped from None
                 if "pointer" in stopped.races and change.if_match:
                     text = "another writer changed it first"
                     raise PreconditionFailed(text, "If-Match") from None
@@ -109,11 +113,12 @@ class ConsentChanges:
         if version is None:
             return Written(204, {}, b"")
         standing = _next(visit, change, version, held)
-        if not visit.asking.strong and widens(visit.standing, standing):
-            self._gate.refused(visit, StrongerSignInNeeded.code)
+        wider = widens(visit.standing, standing)
+        if wider and not visit.asking.strong:
             raise StrongerSignInNeeded
         answer = one_answer(self._base, request)([made], at_ms)
         entry = replace(self._gate.entry(visit, "permit", visit.rule), what=(version.name,))
+        access, notice = opening(visit, entry)
         self._records.commit(
             visit.door,
             Write(
@@ -125,6 +130,9 @@ class ConsentChanges:
                 pointers=[made.pointer] if made.pointer else [],
                 once=once_of(request, answer, at_ms),
                 standing=standing,
+                access=access,
+                notice=by_delegate(visit, entry) or notice,
+                contact_at=at_ms // 1000 if wider else 0,
             ),
         )
         return answer
@@ -159,9 +167,9 @@ def patient_only(caller: Caller) -> None:
         raise Forbidden("only the patient changes or reads their consents")
 
 
-def _named(request: Request, text: str) -> ResourceId:
+def _named(text: str) -> ResourceId:
     name = resource_id(text)
-    if name is None or name.commit is None or name.patient != request.caller.patient:
+    if name is None or name.commit is None:
         raise NotFound("there is no such resource", "id")
     return name
 

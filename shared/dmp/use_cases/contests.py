@@ -14,7 +14,8 @@ from dmp.fhir.json_reader import reread
 from dmp.fhir.parameters import taken
 from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit
 from dmp.use_cases.consent_changes import CONSENT, patient_only
-from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
+from dmp.use_cases.delegations import by_delegate
+from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
 from dmp.use_cases.grant_ports import ReviewList
 from dmp.use_cases.ports import Clock, Raced, Records, Write
 from dmp.use_cases.written import Request, Written, once_of, one_answer
@@ -39,7 +40,7 @@ class Contests:
         if not rules.TEXT_MIN <= len(words) <= rules.TEXT_MAX:
             raise Invalid(f"{rules.TEXT_MIN} to {rules.TEXT_MAX} characters are needed", _TEXT)
         name = resource_id(text)
-        if name is None or name.commit is None or name.patient != request.caller.patient:
+        if name is None or name.commit is None:
             raise NotFound("there is no such break-glass", "id")
         ask = Ask(
             request.caller, name.patient, "write", "consent", request.query, request.request,
@@ -76,7 +77,7 @@ class Contests:
             what=tuple(v.name for v in versions),
             reason={"text": words},
         )
-        standing = visit.standing.with_consent(before.id, ()) if versions else None
+        access, notice = opening(visit, entry)
         self.records.commit(
             visit.door,
             Write(
@@ -87,7 +88,9 @@ class Contests:
                 policy=visit.standing.version,
                 pointers=[made.pointer] if made.pointer else [],
                 once=once_of(request, answer, at_ms),
-                standing=standing,
+                standing=visit.standing.with_consent(before.id, ()) if versions else None,
+                access=access,
+                notice=by_delegate(visit, entry) or notice,
                 review=replace(review, state="contested", contest=entry.entry, outcome=""),
             ),
         )
@@ -99,6 +102,6 @@ class Contests:
         commits = self.records.versions(visit.door, [commit]) if commit else {}
         held = Held(visit.door.pointers, commits)
         before = held.current(CONSENT, change.id)
-        if before is None:
+        if before is None or not visit.sees(before.item):
             raise NotFound("there is no such break-glass", "id")
         return held, before

@@ -24,9 +24,9 @@ from dmp.fhir.consent import compile_consent
 from dmp.fhir.explanations import Names, Say, explanation, simulation
 from dmp.fhir.grants import require_untouched
 from dmp.fhir.json_reader import reread
-from dmp.fhir.parameters import taken
+from dmp.fhir.parameters import patient_in, taken
 from dmp.use_cases.consent_changes import CONSENT, patient_only
-from dmp.use_cases.gate import Ask, Gate, Reading, Visit
+from dmp.use_cases.gate import NO_RECORD, Ask, Gate, Reading, Visit
 from dmp.use_cases.grant_ports import Meetings
 from dmp.use_cases.ports import Clock, Door, Records
 from dmp.use_cases.written import Request
@@ -34,6 +34,8 @@ from dmp.use_cases.written import Request
 SEEN_MAX = 200  # entries of the journal that are looked through for actors
 ACTORS_MAX = 50
 _ONE_OF = {"consent": "resource?", "revoke": "valueReference?", "seal": "valueReference?"}
+_PATIENT = {"patient": "valueReference?"}
+_CONSENTS, _JOURNAL = Item(CONSENT, ""), Item("AuditEvent", "")
 
 
 class Seen(Protocol):
@@ -85,7 +87,8 @@ class Explaining:
 
     def explain(self, request: Request, content: Mapping[str, Any]) -> bytes:
         """Who could read the item, or the record, today."""
-        values = taken(content, {"item": "valueReference?"})
+        values = taken(content, {"item": "valueReference?", **_PATIENT})
+        patient = _about(request, values)
 
         def work(scene: Scene) -> bytes:
             items = scene.items
@@ -95,11 +98,13 @@ class Explaining:
             found = explained(scene.everybody(standing), standing, items, scene.now)
             return explanation(found, scene.names, scene.say)
 
-        return self._answer(request, work)
+        return self._answer(request, patient, work)
 
     def simulate(self, request: Request, content: Mapping[str, Any]) -> bytes:
         """What a consent, its revocation or a seal would change; nothing is written."""
-        values = taken(content, _ONE_OF)
+        values = taken(content, {**_ONE_OF, **_PATIENT})
+        patient = _about(request, values)
+        values.pop("patient", None)
         if len(values) != 1:
             raise Invalid(f"exactly one of {', '.join(_ONE_OF)} is needed", "Parameters.parameter")
 
@@ -112,15 +117,17 @@ class Explaining:
             found = differences(everybody, (before, after), scene.items, scene.now)
             return simulation(found, along, scene.names, scene.say)
 
-        return self._answer(request, work)
+        return self._answer(request, patient, work)
 
-    def _answer(self, request: Request, work: Callable[[Scene], bytes]) -> bytes:
+    def _answer(self, request: Request, patient: str, work: Callable[[Scene], bytes]) -> bytes:
         caller = request.caller
         patient_only(caller)
         caller.require_scope(CONSENT, "read")
-        ask = Ask(caller, caller.patient or "", "read", "operation", request.query, request.request)
+        ask = Ask(caller, patient, "read", "operation", request.query, request.request)
 
         def read(visit: Visit) -> Reading[bytes]:
+            if not visit.sees(_CONSENTS):
+                return Reading(NotFound(NO_RECORD))
             try:
                 return Reading(work(self._scene(visit)))
             except NotFound as absent:
@@ -134,7 +141,8 @@ class Explaining:
         for version in versions:
             if version.type == CONSENT:
                 names.learn_consent(reread(version.body))
-        entries = self._journal.entries(visit.door, "", SEEN_MAX)
+        told = visit.sees(_JOURNAL)  # a delegate may have no power over the journal
+        entries = self._journal.entries(visit.door, "", SEEN_MAX) if told else ()
         for entry in entries:
             names.learn_who(entry.who)
         items = [v.item for v in versions if v.type not in PATIENT_ONLY]
@@ -147,6 +155,11 @@ class Explaining:
             names=names,
             say=self._explanations.say(contact.language if contact else "fr"),
         )
+
+
+def _about(request: Request, values: Mapping[str, Any]) -> str:
+    """The record that a delegate names; else the caller's own."""
+    return patient_in(values) if "patient" in values else request.caller.patient or ""
 
 
 def _after(scene: Scene, values: Mapping[str, Any]) -> Standing:

@@ -100,8 +100,7 @@ class FirstMeeting:
         except Raced as lost:
             if "contact" in lost.races:
                 self.granting.gate.refused(visit, ContactJustChanged.code)
-                text = "the patient's address changed within 24 hours: no grant is made until then"
-                raise ContactJustChanged(text) from None
+                raise ContactJustChanged from None
             raise Gone("the code was used already") from None
 
     def _terms(self, visit: Visit, meeting: Meeting) -> Terms:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from dmp.domain.access import Asking, Decision, Item, Permit, decide, may_enter
 from dmp.domain.caller import Caller
-from dmp.domain.consent import Direction, Standing
+from dmp.domain.consent import Delegate, Direction, Standing
 from dmp.domain.identifiers import ResourceId, commit_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Action, Entry, Outcome, disclosure, who_of
@@ -27,6 +27,7 @@ ACCESS_S = 3600
 ONCE_S = 86_400
 _BY_CONSENT = frozenset({"consent-permit", "consent-deny", "seal", "block", "break-glass"})
 NO_PERMIT = "no consent in force permits this; the same is said of a record that does not exist"
+NO_RECORD = "there is no such record for this token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,23 @@ class Ask:
     request: str
     wanted: Sequence[tuple[str, ResourceId]] = ()
 
+    @property
+    def own(self) -> bool:
+        """Whether a patient asks for their own record."""
+        return self.caller.kind == "patient" and self.caller.patient == self.patient
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a patient asks for another's."""
+        return self.caller.kind == "patient" and not self.own
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """An Ask that was let in: what stands behind the door, and as whom the asker is seen."""
+    """An Ask that was let in: what stands behind the door, and as whom the asker is seen.
+
+    `delegate` is who acts for the patient, when a delegate or guardian asks.
+    """
 
     ask: Ask
     door: Door
@@ -56,6 +70,7 @@ class Visit:
     rule: str
     access_key: str
     consent: str = ""
+    delegate: Delegate | None = None
 
     def decides(self, item: Item) -> Decision:
         """The one decision, on this visit's standing."""
@@ -92,10 +107,13 @@ class Gate:
         """Refuses, and journals the refusal, unless somebody live may enter."""
         visit = self.knock(ask)
         if visit is None:
-            raise NoPermit(NO_PERMIT)
+            raise _no(ask)
         decision = may_enter(visit.asking, visit.standing)
         consent = decision.consent if decision.rule in _BY_CONSENT else ""
         visit = replace(visit, rule=decision.rule, consent=consent)
+        if ask.foreign and isinstance(decision, Permit):
+            named = (d for d in visit.standing.delegates if d.related == decision.consent)
+            visit = replace(visit, delegate=next(named, None))
         if not isinstance(decision, Permit):
             self.refuse(visit, decision.rule)
         return visit
@@ -109,17 +127,26 @@ class Gate:
         rows = door.rows if isinstance(door, Door) else door
         ask.caller.require_live(rows, now_ms // 1000, now[:10])
         if ask.caller.confined not in (None, ask.patient):
-            raise NotFound("there is no such record for this token")
+            raise NotFound(NO_RECORD)
         if not isinstance(door, Door) or not door.active:
             return None
+        if ask.foreign:
+            door = self._known(door)
         strong = ask.caller.is_strong(rows, now_ms // 1000)
         asking = replace(asking_of(ask.caller, ask.direction, now), strong=strong)
         return Visit(ask, door, asking, now_ms, "", key)
 
+    def _known(self, door: Door) -> Door:
+        """Who was named a delegate before they had a record is found once they have one."""
+        named = [d.identifier for d in door.standing.delegates if not d.person and d.identifier]
+        if not named:
+            return door
+        return replace(door, standing=door.standing.with_persons(self._records.persons(named)))
+
     def refuse(self, visit: Visit, rule: str, reason: dict[str, str] | None = None) -> None:
         """Journal the refusal, then raise it."""
         self.refused(visit, rule, reason)
-        raise NoPermit(NO_PERMIT)
+        raise _no(visit.ask)
 
     def refused(self, visit: Visit, rule: str, reason: dict[str, str] | None = None) -> None:
         """Journal a refusal that was decided further in: of an item, or of its author."""
@@ -172,7 +199,7 @@ class Gate:
             action=ask.action,
             outcome=outcome,
             rule=rule,
-            who=who_of(ask.caller),
+            who=who_of(ask.caller, ask.patient, visit.delegate),
             purpose=ask.caller.purpose,
             salt=f"{clock.random_bits(128):032x}",
             request=ask.request,
@@ -195,17 +222,22 @@ class Gate:
             self._records.journal(visit.door, entry)
 
 
+def _no(ask: Ask) -> Refusal:
+    """To a patient, another's record is as if it were not there."""
+    return NotFound(NO_RECORD) if ask.foreign else NoPermit(NO_PERMIT)
+
+
 def opening(visit: Visit, entry: Entry) -> tuple[Access | None, Notice | None]:
     """The access that this entry opens and the notice it owes; nothing for the patient's own."""
     caller, now = visit.ask.caller, visit.now_ms // 1000
-    if caller.kind == "patient" or visit.door.access_until > now:
+    if visit.ask.own or visit.door.access_until > now:
         return None, None
     notice = Notice(
         kind="break-glass" if caller.purpose == "BTG" else "access",
         at=entry.at,
         reference=reference_of(entry.entry),
         due=now,
-        practitioner=caller.practitioner_name,
+        practitioner=visit.delegate.name if visit.delegate else caller.practitioner_name,
         organization=caller.organization_name,
         purpose=caller.purpose,
     )
@@ -213,10 +245,16 @@ def opening(visit: Visit, entry: Entry) -> tuple[Access | None, Notice | None]:
 
 
 def access_key(caller: Caller, patient: str) -> str:
-    """One practitioner, organisation, patient and purpose; empty for the patient's own."""
+    """One practitioner, organisation, patient and purpose; empty for the patient's own.
+
+    A delegate is one person, patient and purpose.
+    """
+    who = (caller.practitioner or "", caller.organization or "")
     if caller.kind == "patient":
-        return ""
-    text = "|".join((patient, caller.practitioner or "", caller.organization or "", caller.purpose))
+        if caller.patient == patient:
+            return ""
+        who = ("person", caller.patient or "")
+    text = "|".join((patient, *who, caller.purpose))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

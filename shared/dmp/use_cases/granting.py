@@ -115,7 +115,7 @@ class Granting:
                 once=once_of(request, answer, at_ms),
                 standing=visit.standing.with_consent(name, provisions),
                 code=terms.code,
-                contact_at=at_ms // 1000,
+                contact_at=at_ms // 1000 if terms.code else 0,
                 review=Review(name, entry.entry, at_ms // 1000) if terms.reviewed else None,
             ),
         )

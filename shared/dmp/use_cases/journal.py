@@ -1,23 +1,31 @@
-"""The journal as its patient reads it: who, when, what, by which rule, refusals too."""
+"""The journal as its patient reads it: who, when, what, by which rule, refusals too.
+
+A delegate with the power reads it as well, is journalled and told for it, and sees no entry that
+tells of what is sealed from them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
+from dmp.domain.access import Item, Permit, decide
 from dmp.domain.caller import Caller
+from dmp.domain.consent import POWERS
 from dmp.domain.identifiers import is_entry_id
 from dmp.domain.instants import in_utc, instant
 from dmp.domain.journal import Action, Entry, entry_of
-from dmp.domain.refusals import BadParameter, Forbidden, NotFound
+from dmp.domain.refusals import BadParameter, Forbidden, NotFound, Refusal
 from dmp.fhir import bundle
 from dmp.fhir.audit_event import audit_event
-from dmp.use_cases.gate import Ask, Gate, Visit
+from dmp.use_cases.gate import NO_RECORD, Ask, Gate, Reading, Visit
 from dmp.use_cases.ports import Clock, Door, Records
 
 COUNT_DEFAULT = 50
 COUNT_MAX = 200
+_JOURNAL = Item("AuditEvent", "")
 T = TypeVar("T")
 
 
@@ -35,6 +43,7 @@ class Journal:
     """AuditEvents and leaves, for the patient whose record it is."""
 
     def __init__(self, records: Records, leaves: Leaves, clock: Clock, base: str) -> None:
+        self._records = records
         self._leaves = leaves
         self._clock = clock
         self._base = base
@@ -44,14 +53,16 @@ class Journal:
         """A searchset, newest first: `patient` or `entity`, `date`, `_count`, `_page`."""
         asked = _Asked(parameters)
         patient = asked.patient or caller.patient or ""
-        if caller.kind == "patient" and patient != caller.patient:
-            raise NotFound("there is no such record for this token")
-        visit = self._enter(caller, request, patient, "search")
+        ask = _ask(caller, request, patient, "search")
+        return self._answer(ask, lambda visit: Reading(self._found(visit, asked)))
+
+    def _found(self, visit: Visit, asked: _Asked) -> bytes:
+        patient, shows = visit.ask.patient, self._shown(visit)
         found: list[Entry] = []
         before = asked.before
         while len(found) <= asked.count:
             page = self._leaves.entries(visit.door, before, COUNT_MAX)
-            found += [entry for entry in page if asked.within(entry.at)]
+            found += [entry for entry in page if asked.within(entry.at) and shows(entry)]
             if len(page) < COUNT_MAX or page[-1].at < asked.since:
                 break
             before = page[-1].entry
@@ -73,19 +84,60 @@ class Journal:
 
     def leaf(self, caller: Caller, request: str, text: str) -> bytes:
         """The exact bytes whose hash is in the log."""
-        if not is_entry_id(text) or (caller.kind == "patient" and text[:20] != caller.patient):
+        if not is_entry_id(text):
             raise NotFound("there is no such entry", "id")
-        visit = self._enter(caller, request, text[:20], "read")
-        leaf = self._leaves.leaf(visit.door, text[21:])
-        if leaf is None:
-            raise NotFound("there is no such entry", "id")
-        return leaf
 
-    def _enter(self, caller: Caller, request: str, patient: str, action: Action) -> Visit:
-        if caller.kind != "patient":
-            raise Forbidden("only the patient reads their journal")
-        caller.require_scope("AuditEvent", action)
-        return self._gate.enter(Ask(caller, patient, "read", action, "AuditEvent", request))
+        def work(visit: Visit) -> Reading[bytes]:
+            leaf = self._leaves.leaf(visit.door, text[21:])
+            if leaf is None or not self._shown(visit)(entry_of(leaf)):
+                return Reading(NotFound("there is no such entry", "id"))
+            return Reading(leaf)
+
+        return self._answer(_ask(caller, request, text[:20], "read"), work)
+
+    def _answer(self, ask: Ask, work: Callable[[Visit], Reading[bytes]]) -> bytes:
+        """The patient's own look at the journal is no access; anybody else's is."""
+
+        def allowed(visit: Visit) -> Reading[bytes]:
+            if not visit.sees(_JOURNAL):
+                return Reading(NotFound(NO_RECORD))
+            return work(visit)
+
+        if not ask.own:
+            return self._gate.read(ask, allowed)
+        answer = work(self._gate.enter(ask)).answer
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    def _shown(self, visit: Visit) -> Callable[[Entry], bool]:
+        """Whether an entry may be seen: by a delegate, if it tells of nothing sealed from them."""
+        if visit.ask.own:
+            return lambda _: True
+        whole = tuple(replace(d, powers=POWERS) for d in visit.standing.delegates)
+        standing = replace(visit.standing, delegates=whole)
+        state = self._records.state(visit.door)
+        hidden = {
+            v.id
+            for v in state.current.values()
+            if not isinstance(decide(visit.asking, standing, v.item), Permit)
+        }
+
+        def shows(entry: Entry) -> bool:
+            if not hidden:
+                return True
+            named = {what.split("/")[1] for what in entry.what} | {entry.consent}
+            told = any(name in entry.query for name in hidden)
+            return not entry.disclosed and named.isdisjoint(hidden) and not told
+
+        return shows
+
+
+def _ask(caller: Caller, request: str, patient: str, action: Action) -> Ask:
+    if caller.kind != "patient":
+        raise Forbidden("only the patient reads their journal, and who has their power to")
+    caller.require_scope("AuditEvent", action)
+    return Ask(caller, patient, "read", action, "AuditEvent", request)
 
 
 class _Asked:

@@ -125,12 +125,21 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """What the patient of another record is told of a write: journalled there, and noticed."""
+
+    door: Door
+    entry: Entry
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One commit and all that stands or falls with it; without versions, of the rest alone.
 
     `policy` is the version that GUARD must still show; `standing` replaces what is in force.
-    `code` is a first meeting's key and the MAC that is used up, and then the contact must not have
-    changed within a day of `contact_at` (epoch seconds).
+    `code` is a first meeting's key and the MAC that is used up. With `contact_at` (epoch seconds)
+    the contact must not have changed within a day of it. `telling` goes to another record.
     """
 
     patient: str
@@ -146,6 +155,7 @@ class Write:
     standing: Standing | None = None
     code: tuple[str, bytes] | None = None
     contact_at: int = 0
+    telling: Telling | None = None
     review: Review | None = None
 
 
@@ -160,6 +170,9 @@ class Records(Protocol):
         access: str = "",
     ) -> Door | Mapping[str, Mapping[str, object]]:
         """One consistent batch. Only the caller's rows when no such record exists."""
+
+    def persons(self, identifiers: Sequence[str]) -> Mapping[str, str]:
+        """The pseudonym behind each MAC of a national identifier that has a record, consistent."""
 
     def versions(self, door: Door, commits: Sequence[str]) -> Mapping[str, Sequence[Version]]:
         """Every version of those commits, by commit; absent ones are left out."""

@@ -11,6 +11,7 @@ from typing import Any
 from dmp.domain.refusals import BadParameter, Invalid, NotFound
 from dmp.fhir import compartment
 from dmp.fhir.validator import validate
+from dmp.use_cases.activation_ports import Macs
 from dmp.use_cases.changes import Change, Kind, Patch, target
 from dmp.use_cases.commit import Committer
 from dmp.use_cases.ports import Clock, Directory, Records
@@ -34,8 +35,10 @@ class Target:
 class RecordWrites:
     """Create, update, patch and delete in one patient's record."""
 
-    def __init__(self, records: Records, directory: Directory, clock: Clock, base: str) -> None:
-        self.committer = Committer(records, directory, clock)
+    def __init__(
+        self, records: Records, directory: Directory, clock: Clock, macs: Macs, base: str
+    ) -> None:
+        self.committer = Committer(records, directory, clock, macs)
         self._base = base
 
     def create(self, request: Request, where: Target, resource: dict[str, Any]) -> Written:

@@ -17,7 +17,6 @@ from dmp.use_cases.gate import Ask, Gate, Reading, Visit
 from dmp.use_cases.pages import PAGE, SKEW_MS
 from dmp.use_cases.ports import Clock, Records
 from dmp.use_cases.restrictions import reach
-from dmp.use_cases.searches import absent
 
 COUNT_DEFAULT = 100
 COUNT_MAX = 1000
@@ -108,8 +107,6 @@ def _asked(caller: Caller, parameters: Sequence[tuple[str, str]]) -> Asked:
     patient = given.get("patient", caller.patient or "").removeprefix("Patient/")
     if not is_patient_id(patient):
         raise BadParameter("a history names its patient", "patient")
-    if caller.kind == "patient" and patient != caller.patient:
-        raise absent()
     count = given.get("_count", str(COUNT_DEFAULT))
     if not count.isdecimal() or not 0 < int(count) <= COUNT_MAX:
         raise BadParameter(f"_count is a whole number from 1 to {COUNT_MAX}", "_count")

@@ -35,6 +35,7 @@ from dmp.use_cases.ports import (
     Race,
     Raced,
     Swap,
+    Telling,
     Write,
 )
 
@@ -146,6 +147,8 @@ class Commits:
             _put_swap(transaction, ring, write.patient, swap)
         if write.once is not None:
             _put_once(transaction, ring, write.patient, write.once)
+        if write.telling is not None:
+            _put_telling(transaction, write.telling)
         _put_grant(transaction, write)
         transaction.run(self.connection)
 
@@ -220,12 +223,21 @@ def _put_swap(transaction: Transaction, ring: Ring, patient: str, swap: Swap) ->
     transaction.put("swap", item, RecordItem.entry == swap.seen if swap.seen else None)
 
 
+def _put_telling(transaction: Transaction, telling: Telling) -> None:
+    """Entry and notice of another record, which must be there."""
+    ring = ring_of(telling.door)
+    transaction.check("policy", telling.entry.patient, RecordItem.st == "active")
+    transaction.put("id", journal_item(ring, telling.entry))
+    transaction.put("id", notice_item(ring, telling.entry, telling.notice))
+
+
 def _put_grant(transaction: Transaction, write: Write) -> None:
     """Use up the code of a first meeting, if the contact stands; keep what is to be reviewed."""
-    if write.code is not None:
-        key, mac = write.code
+    if write.contact_at:
         settled = RecordItem.until.does_not_exist() | (RecordItem.until <= write.contact_at)
         transaction.check("contact", write.patient, settled, CONTACT)
+    if write.code is not None:
+        key, mac = write.code
         live = (MeetingItem.mac == mac) & (MeetingItem.expires > write.contact_at)
         transaction.update("code", meeting_item(key), [MeetingItem.mac.remove()], live)
     if (review := write.review) is not None:

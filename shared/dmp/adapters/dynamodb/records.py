@@ -84,6 +84,14 @@ class DynamoRecords(Commits):
             segments=int(items.get(HEAD, {}).get("n", 0)),
         )
 
+    def persons(self, identifiers: Sequence[str]) -> Mapping[str, str]:
+        """One BatchGetItem, consistent."""
+        batch = Batch(dynamodb())
+        for identifier in identifiers:
+            batch.want(self.registry, pk=f"identifier#{identifier}")
+        found = batch.fetch()[self.registry]
+        return {row["pk"].partition("#")[2]: str(row["patient"]) for row in found}
+
     def versions(self, door: Door, commits: Sequence[str]) -> Mapping[str, Sequence[Version]]:
         """One more BatchGetItem; none when the door holds them all."""
         held = {c: door.commits[c] for c in commits if c in door.commits}
