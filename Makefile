@@ -1,7 +1,7 @@
 # Everything a person does with this project. A fresh machine needs Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := default
-.PHONY: default help setup run stop demo test check prove bench deploy redrive
+.PHONY: default help setup run stop demo test check prove bench deploy redrive reconcile
 
 export UV_LINK_MODE := copy
 export SAM_CLI_TELEMETRY := 0
@@ -67,6 +67,9 @@ prove: setup ## hours: fuzz (FUZZ_SECONDS a target), long Hypothesis, mutants (M
 
 bench: setup ## figures against budget: calls, units, CPU
 	@$(PY) -m tests.bench
+
+reconcile: setup ## every notice owed was told (STACK=dmp-prod-ma-06 FROM=2026-11-01 UNTIL=2026-11-30)
+	@$(PY) -m infra.reconcile $(or $(STACK),dmp-sandbox) $(if $(FROM),--from $(FROM)) $(if $(UNTIL),--until $(UNTIL))
 
 deploy: setup ## one region's cell on AWS: make deploy REGION=MA-06 STAGE=prod
 	@if [ -z "$(REGION)" ] || [ -z "$(STAGE)" ]; then \

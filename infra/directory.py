@@ -34,7 +34,7 @@ from dmp.use_cases.clients import Clients
 from dmp.use_cases.directory import NotTaken, book_of
 from dmp.use_cases.directory_loads import Loads, LoadUnderWay
 from infra import directory_files
-from infra.sealed_log import outputs
+from infra.stacks import outputs
 
 _KINDS = {"organizations": Organization, "practitioners": Practitioner, "roles": Role}
 _SHOWN_MAX = 20

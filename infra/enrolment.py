@@ -21,26 +21,21 @@ from dmp.domain.refusals import Refusal
 from dmp.use_cases.ceremonies import Ceremonies
 from dmp.use_cases.enrolments import OPERATOR, Enrolments
 from dmp.use_cases.practitioner_sessions import PractitionerSessions
+from infra.stacks import outputs
 
 
 def enrolment(
-    outputs: Mapping[str, str], practitioner: str, organization: str, *, replaces: bool = False
+    names: Mapping[str, str], practitioner: str, organization: str, *, replaces: bool = False
 ) -> str:
-    """The code; `outputs` are the stack's. A Refusal says why there is none."""
-    clock, registry = SystemClock(), outputs["RegistryTable"]
-    vault = Vault(boto3.client("kms"), outputs["RecordKeyArn"])
-    rows = CredentialRows(vault, outputs["RecordsTable"], outputs["KeysTable"], registry)
+    """The code; `names` are the stack's outputs. A Refusal says why there is none."""
+    clock, registry = SystemClock(), names["RegistryTable"]
+    vault = Vault(boto3.client("kms"), names["RecordKeyArn"])
+    rows = CredentialRows(vault, names["RecordsTable"], names["KeysTable"], registry)
     sessions = PractitionerSessions(rows, Registry(registry), clock)
-    ceremonies = Ceremonies(rows, WebAuthn(outputs["ApiUrl"]), clock)
+    ceremonies = Ceremonies(rows, WebAuthn(names["ApiUrl"]), clock)
     enrolments = Enrolments(rows, ceremonies, sessions, clock)
     made = enrolments.made(practitioner, organization, OPERATOR, replaces=replaces)
     return str(made["enrolment"])
-
-
-def outputs_of(stack: str) -> dict[str, str]:
-    """What the deployed stack says of itself."""
-    (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {o["OutputKey"]: o["OutputValue"] for o in found["Outputs"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     try:
         people = asked.practitioner, asked.organization
-        code = enrolment(outputs_of(asked.stack), *people, replaces=asked.replaces)
+        code = enrolment(outputs(asked.stack), *people, replaces=asked.replaces)
     except Refusal as refusal:
         sys.exit(str(refusal))
     sys.stdout.write(f"{code}\n")

@@ -25,7 +25,7 @@ from dmp.adapters.queues import LeavesQueue, NoticeQueue, leaf_of
 from dmp.domain.identifiers import is_entry_id
 from dmp.domain.refusals import Unavailable
 from dmp.use_cases.sealing import Leaf
-from infra.sealed_log import outputs
+from infra.stacks import outputs
 
 QUEUES = ("NoticesDeadLetters", "LeavesDeadLetters", "StreamFailures")
 HELD_S = 600

@@ -26,6 +26,7 @@ from dmp.adapters.dynamodb.witnesses import RegisteredWitnesses, WitnessItem
 from dmp.adapters.tiles import TilesBucket
 from dmp.domain.checkpoint import cosigned, signature_line, witness_key_id
 from dmp.use_cases.log_recovery import LogRecovery
+from infra.stacks import outputs
 
 NAME = re.compile(r"[A-Za-z0-9.\-/]{1,100}\Z")
 
@@ -74,12 +75,6 @@ def witness(api: str, name: str, key_file: str, state_file: str) -> str:
     answer.raise_for_status()
     state.write_text(note, "utf-8")
     return f"co-signed {told.size} entries of {told.origin}"
-
-
-def outputs(stack: str) -> dict[str, str]:
-    """The stack's outputs by name."""
-    (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
 
 
 COMMANDS: dict[str, Callable[..., str]] = {

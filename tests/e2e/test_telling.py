@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
 import httpx
 import pytest
 
+from infra.build import ROOT
+from infra.local.deployment import STACK
 from infra.local.visitors import PartnerApp
 from tests.e2e.place import Home, Place
 
@@ -99,3 +104,21 @@ def test_who_changes_the_language_is_told_in_the_new_one(place: Place) -> None:
         assert SCRIPTS["ar"].search(message["text"])
     finally:
         home.sandbox.send("PUT", url, home.token, json=kept)
+
+
+def test_the_ledger_of_all_that_was_owed_balances(place: Place) -> None:
+    """As an operator asks: `make reconcile`, while the rest of the day goes on."""
+    home = place.home("fr")
+    assert notices(place, home)
+    words = [sys.executable, "-m", "infra.reconcile", STACK]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "shared")}
+    for _ in range(30):
+        done = subprocess.run(  # noqa: S603
+            words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        if "balanced, at rest" in done.stdout:
+            break
+        time.sleep(1)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "balanced, at rest" in done.stdout
+    assert re.search(r"missing +0", done.stdout)

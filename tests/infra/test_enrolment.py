@@ -19,7 +19,7 @@ OUTPUTS = ("RegistryTable", "RecordsTable", "KeysTable", "RecordKeyArn")
 @pytest.fixture
 def prover(stack: Stack) -> Iterator[Prover]:
     outputs = {**{name: stack.output(name) for name in OUTPUTS}, "ApiUrl": "https://dmp.test"}
-    with mock.patch.object(command, "outputs_of", return_value=outputs):
+    with mock.patch.object(command, "outputs", return_value=outputs):
         yield Prover(World(stack), mock.Mock())
 
 

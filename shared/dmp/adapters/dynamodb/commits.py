@@ -116,7 +116,7 @@ class Commits:
         """J#, A# and N# together."""
         transaction = Transaction()
         ring = ring_of(door)
-        transaction.put("id", journal_item(ring, entry))
+        transaction.put("id", journal_item(ring, entry, owes=True))
         _put_access(transaction, entry, access)
         transaction.put("id", notice_item(ring, entry, notice))
         transaction.run(self.connection)
@@ -138,7 +138,8 @@ class Commits:
                 transaction.put("id", item)
         for pointer in write.pointers:
             _put_pointer(transaction, write.patient, pointer)
-        transaction.put("id", journal_item(ring, write.entry))
+        owes = write.notice is not None
+        transaction.put("id", journal_item(ring, write.entry, owes=owes))
         if write.access is not None:
             _put_access(transaction, write.entry, write.access)
         if write.notice is not None:

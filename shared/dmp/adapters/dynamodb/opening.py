@@ -121,15 +121,16 @@ def _items(ring: Ring, opening: Opening) -> Iterator[RecordItem]:
     yield RecordItem(patient, f"K#{person.commit}", b=commit, n=1)
     pointer = f"U#{person.type}#{person.id}"
     yield RecordItem(patient, pointer, v=1, cs=[person.commit], own=True)
-    yield journal_item(ring, opening.entry)
+    yield journal_item(ring, opening.entry, owes=True)
     yield notice_item(ring, opening.entry, opening.notice)
 
 
-def journal_item(ring: Ring, entry: Entry) -> RecordItem:
-    """The J# item of an entry, its leaf hash in clear."""
+def journal_item(ring: Ring, entry: Entry, *, owes: bool = False) -> RecordItem:
+    """The J# item of an entry, its leaf hash in clear; `owes` when a notice goes with it."""
     leaf = entry.canonical()
     sealed = ring.seal("journal", entry.entry, leaf)
-    return RecordItem(entry.patient, f"J#{entry.entry}", b=sealed, leaf=leaf_hash(leaf))
+    name = f"J#{entry.entry}"
+    return RecordItem(entry.patient, name, b=sealed, leaf=leaf_hash(leaf), owes=owes or None)
 
 
 def notice_side_item(ring: Ring, entry: Entry) -> RecordItem:

@@ -21,7 +21,7 @@ class RecordItem(Model):
     """Any item of a record; which attributes it has, its sort key tells.
 
     GUARD st pv · STANDING b pv · CONTACT b · K#<commit>[#part] b n · U#<type>#<id> v cs own ·
-    KS n upto (the last segment) · KS#<n> b upto · J#<entry> b leaf by ·
+    KS n upto (the last segment) · KS#<n> b upto · J#<entry> b leaf owes by ·
     N#<entry> b due due_shard state claimed_until ref provider_id · A#<hash> until entry ttl ·
     I#<hash> b ttl
     """
@@ -43,6 +43,7 @@ class RecordItem(Model):
     own = BooleanAttribute(null=True)
     upto = UnicodeAttribute(null=True)
     leaf = BinaryAttribute(legacy_encoding=False, null=True)
+    owes = BooleanAttribute(null=True)
     by = UnicodeAttribute(null=True)
     due = NumberAttribute(null=True)
     due_shard = UnicodeAttribute(null=True)
