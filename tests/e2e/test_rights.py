@@ -59,6 +59,19 @@ def test_a_patient_is_found_by_national_identifier_and_told_of_it(desk: Desk) ->
     assert "identifier-lookup" in rules
 
 
+def test_the_directory_is_read_by_search_and_by_id(desk: Desk) -> None:
+    number = f"urn:ma:inpe|{desk.physician['inpe']}"
+    found = desk.send("GET", "Practitioner", params={"identifier": number})
+    roles = desk.send("GET", "PractitionerRole", params={
+        "practitioner:identifier": number, "_include": "PractitionerRole:organization",
+    })  # fmt: skip
+    read = desk.send("GET", f"Practitioner/{desk.physician['id']}")
+
+    assert [e["resource"]["id"] for e in found.json()["entry"]] == [desk.physician["id"]]
+    assert [e["search"]["mode"] for e in roles.json()["entry"]] == ["match", "include"]
+    assert (read.status_code, read.json()["active"]) == (200, True)
+
+
 def test_changes_by_criteria_have_the_rights_they_need(desk: Desk) -> None:
     criteria = "identifier=urn:example:lab|rights-1"
     query = {"patient": desk.home.id, "identifier": "urn:example:lab|rights-1"}

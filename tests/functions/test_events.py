@@ -37,6 +37,7 @@ STATUSES = {
     "access_queries/search_by_form": 200,
     "access_queries/everything": 200,
     "access_queries/identifier": 200,
+    "access_queries/directory": 200,
     "record_writes/delete": 204,
     "journal/search": 200,
     "journal/search_by_form": 200,

@@ -21,6 +21,11 @@ def read_of(request: Request) -> access_queries.Request:
     )
 
 
+def named(request: Request) -> tuple[str, str]:
+    """The type and the id in the path."""
+    return request.parameters["type"], request.parameters["id"]
+
+
 Operation = Callable[[access_queries.Request, str, list[tuple[str, str]]], bytes]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dmp.domain import access_token, authorization, sign_in
-from dmp.fhir import compartment, json_reader
+from dmp.fhir import compartment, directory_search, json_reader
 from dmp.fhir.published import PARAMETERS, supported
 from dmp.fhir.search_criteria import MODIFIERS
 from dmp.fhir.search_includes import included_by, including
@@ -51,6 +51,10 @@ _LIMITS = (
     " transaction may have any number of creates and at most 80 entries that update, delete,"
     " patch or are conditional. Answers are paged at 3 MiB. A search names its patient. Every"
     " access is decided by the patient's consents and told to the patient."
+)
+_DIRECTORY = (
+    "A search that names no patient is of the directory, and so is an id without dots: read by any"
+    " caller, with no patient's consent, 600 requests an hour. Parameters there: "
 )
 
 
@@ -181,6 +185,7 @@ def _resource(name: str) -> Json:
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         "interaction": [{"code": code} for code in interactions],
         "searchParam": _search_parameters(name),
+        **_documentation(name),
     }
     if name == "AuditEvent" or name in PARAMETERS:
         return {**told, "versioning": "no-version"}
@@ -214,6 +219,12 @@ def _resource(name: str) -> Json:
             for text in _CONSENT_OPERATIONS
         ]
     return told
+
+
+def _documentation(name: str) -> Json:
+    """What is said of the directory's types, beside what is said of records."""
+    served = directory_search.PARAMETERS.get(name)
+    return {"documentation": _DIRECTORY + ", ".join(served)} if served else {}
 
 
 def _search_parameters(name: str) -> list[Json]:
