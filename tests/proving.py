@@ -103,7 +103,8 @@ def directory(world: World, practitioner: str, role: str, *, active: bool = True
     live = {"active": {"BOOL": True}}
     text = NAMES.get(practitioner, "Dr X")
     world.put_row(f"practitioner#{practitioner}", **live)
-    world.put_row(f"organization#{CLINIC}", **live)
+    place = {"id": {"S": f"o{CLINIC}"}, "name": {"S": NAMES[CLINIC]}}
+    world.put_row(f"organization#{CLINIC}", **live, **place)
     world.put_row(
         f"role#{practitioner}#{CLINIC}",
         active={"BOOL": active}, role={"S": role}, starts={"S": "2020-01-01"},

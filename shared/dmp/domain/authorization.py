@@ -239,6 +239,12 @@ def narrowed(chosen: Collection[str], pending: Pending, who: SignedIn, patient: 
     return [*(s for s in resources if s.partition("/")[0] in mine), *words]
 
 
+def needs_proof(scopes: Collection[str]) -> bool:
+    """Whether an app would write, or go on alone: who has a PIN or passkey proves it for that."""
+    written = any(set(scope.letters) - set("rs") for scope in smart.parsed(scopes))
+    return written or "offline_access" in scopes
+
+
 def proves(verifier: str, challenge: str) -> bool:
     """Whether the PKCE verifier is the one whose SHA-256 was sent ahead."""
     if not _VERIFIER.match(verifier):

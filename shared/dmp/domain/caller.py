@@ -130,10 +130,7 @@ class Caller:
             return True
         if self.app and not self.session:
             return False
-        if rows.get(f"credential#{self.patient}", {}).get("known") is not True:
-            return True
-        until = rows.get(f"session#{self.session}", {}).get("strong_until")
-        return isinstance(until, int) and now < until
+        return proved(rows, self.patient or "", self.session or "", now)
 
     def require_scope(
         self, resource_type: str, interaction: str, *, by_content: bool = False
@@ -157,6 +154,14 @@ class Caller:
     def restrictions(self, resource_type: str, letter: str) -> tuple[Restriction, ...]:
         """The search criteria of each scope that is about the letter on the type."""
         return _restrictions(self.scopes, self.contexts, resource_type, letter)
+
+
+def proved(rows: Mapping[str, Mapping[str, object]], patient: str, session: str, now: int) -> bool:
+    """Whether a patient has nothing to prove themselves with, or did so lately in the session."""
+    if rows.get(f"credential#{patient}", {}).get("known") is not True:
+        return True
+    until = rows.get(f"session#{session}", {}).get("strong_until")
+    return isinstance(until, int) and now < until
 
 
 def letter_of(interaction: str) -> str:

@@ -48,17 +48,17 @@ class Choice:
     restriction: Restriction = ()
 
 
-def choices(scopes: Iterable[str], context: str = "patient") -> list[Choice]:
-    """The choices in a request's scopes of one context, reading before writing, widest first."""
+def choices(scopes: Iterable[str], contexts: Collection[str] = ("patient",)) -> list[Choice]:
+    """The choices in a request's scopes of some contexts, reading before writing, widest first."""
     groups: dict[tuple[bool, int, Restriction], list[Scope]] = {}
     for scope in parsed(scopes):
-        if scope.context != context:
+        if scope.context not in contexts:
             continue
         for writes, letters in ((False, READ), (True, WRITE)):
             kept = "".join(letter for letter in scope.letters if letter in letters)
             if kept:
                 place = KINDS.index(_kind(scope.type))
-                part = Scope(context, scope.type, kept, scope.restriction)
+                part = Scope(scope.context, scope.type, kept, scope.restriction)
                 groups.setdefault((writes, place, scope.restriction), []).append(part)
     return [
         Choice(
@@ -66,7 +66,7 @@ def choices(scopes: Iterable[str], context: str = "patient") -> list[Choice]:
             kind=KINDS[place],
             writes=writes,
             scopes=tuple(str(part) for part in parts),
-            types=tuple(p.type for p in parts) if KINDS[place] == "other" else (),
+            types=tuple(dict.fromkeys(p.type for p in parts)) if KINDS[place] == "other" else (),
             restriction=restriction,
         )
         for number, ((writes, place, restriction), parts) in enumerate(sorted(groups.items()))

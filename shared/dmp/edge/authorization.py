@@ -11,10 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from dmp.domain.authorization import Pending, Redirect
-from dmp.domain.refusals import BadParameter, OAuthError, TooMany
+from dmp.domain.authorization import Pending, Redirect, SignedIn
+from dmp.domain.identifiers import is_patient_id
+from dmp.domain.refusals import (
+    BadParameter,
+    Invalid,
+    OAuthError,
+    StrongerSignInNeeded,
+    TooMany,
+    Unauthenticated,
+)
 from dmp.domain.sign_in import typed
-from dmp.edge.authorization_steps import PATH, Said, Steps, Turn
+from dmp.edge.authorization_steps import PATH, Said, Steps, Turn, asks_patient
 from dmp.edge.browser import cookie_of, cookie_value, fields_of, from_elsewhere, is_form_token
 from dmp.edge.http import Answer, Request
 from dmp.edge.logs import count
@@ -23,6 +31,7 @@ from dmp.edge.pages import Kit, Reader
 from dmp.edge.sign_in_form import identifier_typed
 from dmp.use_cases.authorization import Authorization
 from dmp.use_cases.browsers import Browsers, Held
+from dmp.use_cases.step_up import StepUp
 
 COOKIE = "dmp-browser"
 _TYPED_SHOWN = 40
@@ -36,6 +45,7 @@ class AuthorizationPages:
     kit: Kit
     authorization: Authorization
     browsers: Browsers
+    step_up: StepUp
     steps: Steps
     answer_ms: int
 
@@ -74,6 +84,10 @@ class AuthorizationPages:
             "leave": self._leave,
             "allow": self._allow,
             "refuse": self._refuse,
+            "passkey": self._passkey,
+            "prove-pin": self._prove_pin,
+            "prove-code": self._prove_code,
+            "prove-passkey": self._prove_passkey,
         }
         if name not in actions:
             raise BadParameter("the form asks for nothing that is served", "action")
@@ -162,8 +176,59 @@ class AuthorizationPages:
         scopes = self.steps.scopes_left(turn, fields.get("allow", []))
         if not scopes:
             return self.steps.page(turn, Said(error="none"), 422)
+        patient = _one(fields, "patient").strip()
+        if asks_patient(turn) and not is_patient_id(patient):
+            said = Said(error="patient", typed=patient[:_TYPED_SHOWN])
+            return self.steps.page(turn, said, 422)
         approve = self.authorization.approve
-        return self._answered(turn, lambda: approve(turn.pending.id, who, scopes))
+        try:
+            return self._answered(turn, lambda: approve(turn.pending.id, who, scopes, patient))
+        except StrongerSignInNeeded:
+            return self._ask_proof(turn, who, fields, Said())
+
+    def _passkey(self, turn: Turn, fields: Fields, _: str) -> Answer:
+        """Signed in by what the page's script was given."""
+        try:
+            held = self.browsers.by_passkey(turn.held, _one(fields, "proof"))
+        except OAuthError:
+            count("PasskeysRefused")
+            return self.steps.page(turn, Said(error="passkey"), 422)
+        return self._onward(turn, cookies=(self._cookie(held),))
+
+    def _prove_pin(self, turn: Turn, fields: Fields, _: str) -> Answer:
+        return self._proved(turn, fields, self.step_up.by_pin, "pin")
+
+    def _prove_code(self, turn: Turn, fields: Fields, _: str) -> Answer:
+        return self._proved(turn, fields, self.step_up.by_code, "recovery")
+
+    def _prove_passkey(self, turn: Turn, fields: Fields, _: str) -> Answer:
+        return self._proved(turn, fields, self.step_up.by_passkey, "passkey")
+
+    def _proved(
+        self, turn: Turn, fields: Fields, prove: Callable[[SignedIn, str], None], name: str
+    ) -> Answer:
+        """Let the app in with the boxes left ticked, once it is proved; else ask again."""
+        who = turn.who
+        if who is None or who.kind != "patient":
+            return self._onward(turn)
+        try:
+            prove(who, _one(fields, "proof" if name == "passkey" else name))
+        except Unauthenticated:
+            return self._leave(turn, {}, "")
+        except TooMany as refusal:
+            said = Said(error="locked", wait_s=refusal.retry_after_s)
+            return self._ask_proof(turn, who, fields, said)
+        except (Invalid, OAuthError) as refusal:
+            count("ProofsRefused")
+            tries = refusal.details.get("tries_left")
+            if name == "pin" and not isinstance(tries, int):
+                return self._ask_proof(turn, who, fields, Said(error="pin-form"))
+            said = Said(error=name, tries=tries if isinstance(tries, int) else 0)
+            return self._ask_proof(turn, who, fields, said)
+        return self._allow(turn, fields, "")
+
+    def _ask_proof(self, turn: Turn, who: SignedIn, fields: Fields, said: Said) -> Answer:
+        return self.steps.prove(turn, self.step_up.ways(who), fields.get("allow", []), said)
 
     def _refuse(self, turn: Turn, _: Fields, __: str) -> Answer:
         return self._answered(turn, lambda: self.authorization.deny(turn.pending.id))

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from dmp.domain import authorization as rules
 from dmp.domain import scopes as smart
 from dmp.domain.authorization import App, Code, Given, Launch, Pending, Redirect, SignedIn
+from dmp.domain.caller import proved
 from dmp.domain.directory import Client
 from dmp.domain.identifiers import is_patient_id
-from dmp.domain.refusals import NotFound, OAuthError
+from dmp.domain.refusals import NotFound, OAuthError, StrongerSignInNeeded
 from dmp.domain.sign_in import SECRET_BITS, is_secret, secret
 from dmp.fhir import scope_criteria
 from dmp.use_cases.authorization_ports import Authorizations, Clients
@@ -64,16 +65,20 @@ class Authorization:
         """The URL to send the browser to: with a code, or the refusal when nothing was chosen.
 
         `scopes` are those the person left ticked; `patient` is the one that a practitioner chose
-        for an app that asked for `launch/patient`.
+        for an app that asked for `launch/patient`. StrongerSignInNeeded where the app would write,
+        or go on alone, and a patient who could prove more than a code has not.
         """
         pending, now = self.pending(request_id), self._now()
-        self._require_live(who, now)
+        rows = self._require_live(who, now)
         if who.kind not in pending.people:
             raise OAuthError("access_denied", "this app's request is not for who signed in")
         context = _context(pending, who, patient, scopes)
         given = rules.narrowed(scopes, pending, who, context.patient if context else "")
         if not any(smart.is_resource_scope(scope) or scope == "openid" for scope in given):
             return self.deny(request_id)
+        weak = who.kind == "patient" and not proved(rows, who.patient, who.session, now)
+        if weak and rules.needs_proof(given):
+            raise StrongerSignInNeeded
         made = secret(self.clock.random_bits(SECRET_BITS))
         code = Code(
             hash=hashed(made),
@@ -158,10 +163,13 @@ class Authorization:
             raise OAuthError("invalid_request", "the launch is not known, was used, or is over")
         return found
 
-    def _require_live(self, who: SignedIn, now: int) -> None:
+    def _require_live(self, who: SignedIn, now: int) -> Mapping[str, Mapping[str, object]]:
+        """The rows of who signed in and how, once the session is found live."""
         key = f"session#{who.session}"
-        if not is_live(self.clients.rows([key]).get(key, {}), now):
+        rows = self.clients.rows([key, *([f"credential#{who.patient}"] if who.patient else [])])
+        if not is_live(rows.get(key, {}), now):
             raise OAuthError("login_required", "the session has ended: sign in again")
+        return rows
 
     def _error(self, uri: str, state: str, error: str, text: str) -> str:
         return rules.answered(

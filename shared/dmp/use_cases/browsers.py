@@ -13,8 +13,16 @@ from typing import Protocol
 from dmp.domain.authorization import SignedIn
 from dmp.domain.browser import IDLE_S, Browser
 from dmp.domain.refusals import OAuthError, Unavailable
-from dmp.domain.sign_in import SECRET_BITS, TRIES, Session, is_secret, secret
+from dmp.domain.sign_in import (
+    SECRET_BITS,
+    TRIES,
+    PractitionerSession,
+    Session,
+    is_secret,
+    secret,
+)
 from dmp.use_cases.one_time_codes import OneTimeCodes
+from dmp.use_cases.passkey_sign_in import PasskeySignIns
 from dmp.use_cases.ports import Clock
 from dmp.use_cases.token_ports import SignIns
 
@@ -44,12 +52,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Browsers:
-    """The browser's side of sign-in."""
+    """The browser's side of sign-in; without `passkeys`, of patients by code alone."""
 
     rows: BrowserRows
     codes: OneTimeCodes
     sign_ins: SignIns
     clock: Clock
+    passkeys: PasskeySignIns | None = None
 
     def of(self, cookie: str | None) -> Held | None:
         """The browser that holds the secret; None when it is not known or over."""
@@ -90,10 +99,20 @@ class Browsers:
     def who(self, held: Held) -> SignedIn | None:
         """Who signed in with the browser, while the session is live."""
         browser = held.browser
-        session = self.sign_ins.session(browser.session) if browser.session else None
-        if session is None or self._now() >= session.expires:
-            return None
-        return SignedIn("patient", session.id, session.patient)
+        match self._live(browser.session) if browser.session else None:
+            case Session() as session:
+                return SignedIn("patient", session.id, session.patient)
+            case PractitionerSession() as session:
+                own = session.practitioner, session.organization
+                return SignedIn("practitioner", session.id, "", *own)
+            case _:
+                return None
+
+    def by_passkey(self, held: Held, proof: str) -> Held:
+        """The browser, signed in by what a sign-in by passkey gave; OAuthError for aught else."""
+        if self.passkeys is None:
+            raise OAuthError("invalid_grant", "nobody signs in by passkey here")
+        return self.signed_in(held, self.passkeys.session(proof))
 
     def leave(self, held: Held) -> Held:
         """The session ends; the browser is signed in as nobody."""
@@ -101,7 +120,7 @@ class Browsers:
             self.sign_ins.end(held.browser.session)
         return self._changed(held, Browser.forgotten)
 
-    def signed_in(self, held: Held, session: Session) -> Held:
+    def signed_in(self, held: Held, session: Session | PractitionerSession) -> Held:
         """The browser, under a new secret, for a session that somebody just proved."""
         made = self._secret()
         browser = held.browser.signed_in(_hash(made), session.id, self._now())
@@ -110,6 +129,12 @@ class Browsers:
             raise OAuthError("invalid_grant", "another page of this browser was faster",
                              tries_left=0)  # fmt: skip
         return Held(made, replace(browser, version=1))
+
+    def _live(self, session: str) -> Session | PractitionerSession | None:
+        if self.passkeys is not None:
+            return self.passkeys.live(session)
+        found = self.sign_ins.session(session)
+        return found if found is not None and self._now() < found.expires else None
 
     def _waiting(self, held: Held, challenge: str) -> Held:
         now = self._now()

@@ -69,6 +69,13 @@ class PractitionerSessions:
         self.credentials.touch(session, expires)
         return replace(session, role=role.code, expires=expires)
 
+    def live(self, session: str) -> PractitionerSession | None:
+        """A session by its id alone, for the browser that proved it, while the role is held."""
+        now = self.clock.now_ms() // 1000
+        found = self.credentials.practitioner_session(session, now)
+        role = found and self.held(found.practitioner, found.organization)
+        return found if role else None
+
     def shown(self, token: str) -> dict[str, object]:
         """Who is signed in."""
         session = self.signed_in(token)

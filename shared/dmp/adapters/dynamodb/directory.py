@@ -68,7 +68,7 @@ class Registry:
 
     def rows(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
         """The rows by key, as `Caller.require_live` reads them: one BatchGetItem."""
-        names = ("active", "starts", "ends", "expires")
+        names = ("active", "starts", "ends", "expires", "known", "strong_until")
         return {
             key: {name: row[name] for name in names if name in row}
             for key, row in self._held(keys).items()

@@ -118,6 +118,7 @@ class SignInRows:
             refresh=item.refresh_hash,
             expires=int(item.expires),
             until=int(item.until),
+            strong_until=int(item.strong_until or 0),
         )
 
     def rotate(self, session: Session, refresh: str, expires: int) -> bool:
