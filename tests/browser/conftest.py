@@ -15,7 +15,18 @@ from tests.e2e.place import Home, Place
 
 ADDRESS = "203.0.113.120"
 # Nobody else's in the tests: a person may have one code a minute.
-PEOPLE = ("AB310245", "BJ417730", "CB118842", "D739916", "F291673", "BH509118", "EE384057")
+PEOPLE = (
+    "AB310245",
+    "BJ417730",
+    "CB118842",
+    "D739916",
+    "F291673",
+    "BH509118",
+    "EE384057",
+    "CD675209",
+    "G560384",
+    "IB205518",
+)
 Opened = Callable[..., BrowserContext]
 
 

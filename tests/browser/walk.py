@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, Response
 
@@ -83,6 +84,7 @@ class Walk:
     app: App
     page: Page
     language: str
+    verifier: str = ""
     requested: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,20 +92,20 @@ class Walk:
 
     @property
     def base(self) -> str:
-        """The API's base."""
-        return str(self.sandbox.described["base_url"])
+        """The API's base as people open it: passkeys are bound to a name, not an address."""
+        return str(self.sandbox.described["base_url"]).replace("127.0.0.1", "localhost", 1)
 
     def address(self, **changes: str) -> str:
         """The app's link."""
-        verifier = secrets.token_urlsafe(48)
-        digest = hashlib.sha256(verifier.encode()).digest()
+        self.verifier = secrets.token_urlsafe(48)
+        digest = hashlib.sha256(self.verifier.encode()).digest()
         asked = {
             "response_type": "code",
             "client_id": self.sandbox.described["clients"]["portal"]["client_id"],
             "redirect_uri": self.app.callback,
             "scope": SCOPES,
             "state": secrets.token_urlsafe(24),
-            "aud": f"{self.base}/fhir",
+            "aud": self.sandbox.described["fhir_base"],
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
             "lang": self.language,
@@ -116,6 +118,14 @@ class Walk:
         response = self.page.goto(self.address(**changes))
         assert response is not None
         return response
+
+    def exchange(self, code: str, client: str) -> httpx.Response:
+        """The app takes its code to the token endpoint; it has no keys."""
+        form = {
+            "grant_type": "authorization_code", "client_id": client, "code": code,
+            "redirect_uri": self.app.callback, "code_verifier": self.verifier,
+        }  # fmt: skip
+        return self.sandbox.send("POST", str(self.sandbox.described["token_url"]), data=form)
 
     def say(self, number: str) -> None:
         """Who I am."""

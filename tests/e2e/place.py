@@ -141,6 +141,19 @@ class Place:
         found: Mapping[str, Any] = self.described["practitioners"][name]
         return found
 
+    def enrolment(self, practitioner: Mapping[str, Any]) -> str:
+        """The code that the operator's command prints for a practitioner."""
+        asked = [
+            "--practitioner", practitioner["inpe"], "--organization", practitioner["organization"],
+        ]  # fmt: skip
+        given = {**self.emulator.environment(), "PYTHONPATH": str(ROOT / "shared")}
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "infra.enrolment", "--stack", STACK, *asked],
+            env={**os.environ, **given}, cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def app(self, name: str, address: str) -> PartnerApp:
         """A registered app at that source address."""
         return PartnerApp(self.sandbox(address), name)

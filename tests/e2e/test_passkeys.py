@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from dmp.domain.directory import ADMINISTRATOR
-from infra.build import ROOT
-from infra.local.deployment import STACK
 from tests.authenticator import Authenticator
 from tests.e2e.place import Home, Place
 
@@ -105,7 +100,9 @@ def test_a_practitioner_is_enrolled_and_enrols(desk: Desk) -> None:
     dynamodb.put_item(TableName=registry, Item={**before, "role": {"S": ADMINISTRATOR}})
     try:
         device = Authenticator(origin=desk.device.origin, rp_id="localhost")
-        desk.send("POST", "enrolments/passkeys", _joined(desk, device, _by_operator(desk)))
+        desk.send(
+            "POST", "enrolments/passkeys", _joined(desk, device, desk.place.enrolment(physician))
+        )
         begun = desk.send("POST", "passkeys/assertion", {})
         body = {"ceremony": begun["ceremony"], "credential": device.get(begun["publicKey"])}
         session = desk.send("POST", "passkeys/sign-in", body)["session"]
@@ -129,16 +126,3 @@ def _joined(desk: Desk, device: Authenticator, code: str) -> dict[str, Any]:
     return {
         "enrolment": code, "ceremony": begun["ceremony"], "credential": answer, "name": "Clé"
     }  # fmt: skip
-
-
-def _by_operator(desk: Desk) -> str:
-    """What the operator's command prints."""
-    physician = desk.place.practitioner("physician")
-    asked = ["--practitioner", physician["inpe"], "--organization", physician["organization"]]
-    given = {**desk.place.emulator.environment(), "PYTHONPATH": str(ROOT / "shared")}
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "infra.enrolment", "--stack", STACK, *asked],
-        env={**os.environ, **given}, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()

@@ -124,6 +124,7 @@ PAGES = {
     ("get", "/docs"),
     ("get", "/docs/{file}"),
     ("get", "/oauth2/authorize"),
+    ("get", "/oauth2/enrolment"),
     ("post", "/oauth2/authorize"),
 }
 

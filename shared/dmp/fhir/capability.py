@@ -39,10 +39,10 @@ _TOKENS_TOLD = {
     "user/*.cruds": "the same, as apps with a user write it",
     "patient/*.cruds": "a patient's own session",
 }
-# launch-ehr and context-ehr-* are told once practitioners sign in on the pages.
 CAPABILITIES = (
-    "launch-standalone", "client-public", "client-confidential-asymmetric", "sso-openid-connect",
-    "context-standalone-patient", "context-banner", "permission-offline", "permission-online",
+    "launch-standalone", "launch-ehr", "client-public", "client-confidential-asymmetric",
+    "sso-openid-connect", "context-standalone-patient", "context-ehr-patient",
+    "context-ehr-encounter", "context-banner", "permission-offline", "permission-online",
     "permission-patient", "permission-user", "permission-v2", "authorize-post",
 )  # fmt: skip
 _LIMITS = (
