@@ -58,6 +58,9 @@ class Shelf:
     def journal(self, _: Door, entry: Entry) -> None:
         self.entries.append(entry)
 
+    def refuse(self, _: Door, entry: Entry, *_counted: object) -> None:
+        self.entries.append(entry)
+
     def policy(self, _: str) -> int:
         return self.standing.version
 

@@ -19,7 +19,7 @@ from infra.template import ROOT
 from tests.post import Post
 from tests.register import mails, sms
 from tests.stack import Context, Stack
-from tests.world import World
+from tests.world import BENNIS, World
 
 NOW = 1_795_000_000
 
@@ -336,3 +336,30 @@ def test_a_day_of_accesses_is_one_digest_at_the_patients_hour(post: Post) -> Non
     assert "3." in sms()[-1][1]
     (told,) = [r for r in post.notices(str(patient.patient)) if r["sk"] == digest["sk"]]
     assert told["state"] == "sent"
+
+
+def test_the_third_refusal_of_a_day_is_told_and_no_other(post: Post) -> None:
+    world = post.world
+    home = world.open_record()
+    patient = str(home.patient)
+    post.announce(post.stream())
+    post.deliver()
+    seen = {row["sk"] for row in post.notices(patient)}
+    for _ in range(5):
+        reply = world.call(f"GET /fhir/Patient/{patient}", world.doctor())
+        assert reply.status == 403
+    owed = [row for row in post.notices(patient) if row["sk"] not in seen]
+    assert len(owed) == 1
+    post.announce([r for r in post.stream() if r["dynamodb"]["Keys"]["sk"]["S"] not in seen])
+    assert post.deliver() == []
+    number, text = sms()[-1]
+    assert number == "+212612345678"
+    assert "trois fois" in text
+    assert "Amrani" in text
+
+    world.call(f"GET /fhir/Patient/{patient}", world.doctor(BENNIS))
+    assert len(post.notices(patient)) == len(seen) + 1
+    post.travel.shift(86_400)
+    for _ in range(3):
+        world.call(f"GET /fhir/Patient/{patient}", world.doctor())
+    assert len(post.notices(patient)) == len(seen) + 2

@@ -20,6 +20,7 @@ from dmp.domain.journal import Action, Entry, Outcome, disclosure, who_of
 from dmp.domain.notices import Notice, reference_of
 from dmp.domain.refusals import NoPermit, NotFound, Refusal, Unavailable
 from dmp.use_cases.ports import Access, Clock, Door, Raced, Records
+from dmp.use_cases.refused import refusals_key, refusals_notice
 
 T = TypeVar("T")
 TRIES_MAX = 3
@@ -151,7 +152,12 @@ class Gate:
     def refused(self, visit: Visit, rule: str, reason: dict[str, str] | None = None) -> None:
         """Journal a refusal that was decided further in: of an item, or of its author."""
         entry = replace(self.entry(visit, "refuse", rule), reason=reason or {})
-        self._records.journal(visit.door, entry)
+        caller, now = visit.ask.caller, visit.now_ms // 1000
+        if caller.kind == "patient":
+            self._records.journal(visit.door, entry)
+            return
+        key = refusals_key(caller, visit.ask.patient, visit.asking.now[:10])
+        self._records.refuse(visit.door, entry, key, refusals_notice(caller, entry, now))
 
     def told(self, visit: Visit, rule: str) -> None:
         """Journal what needs no permit of the patient's: it discloses nothing of the record."""

@@ -189,6 +189,12 @@ class Records(Protocol):
     def journal(self, door: Door, entry: Entry) -> None:
         """Durable when it returns."""
 
+    def refuse(self, door: Door, entry: Entry, key: str, notice: Notice) -> None:
+        """Count the refusal under its key of the day, then journal it; durable when it returns.
+
+        The entry of the third one owes the notice, in one transaction; later ones owe nothing.
+        """
+
     def open_access(self, door: Door, entry: Entry, access: Access, notice: Notice) -> None:
         """Entry, access and notice in one transaction; Raced on `access` when it is open."""
 

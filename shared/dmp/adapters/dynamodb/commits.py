@@ -23,6 +23,7 @@ from dmp.adapters.dynamodb.grant_items import (
 from dmp.adapters.dynamodb.opening import journal_item, notice_item
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, STANDING, RecordItem
 from dmp.adapters.envelope import Ring
+from dmp.domain.identifiers import commit_millis
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.record import Version, encode
@@ -38,11 +39,13 @@ from dmp.use_cases.ports import (
     Telling,
     Write,
 )
+from dmp.use_cases.refused import TOLD_AT
 
 PART_BYTES_MAX = 350_000
 PARTS_MAX = 8
 ACCESS_S = 3600
 ONCE_S = 86_400
+REFUSALS_S = 2 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,32 @@ class Commits:
         """One PutItem."""
         item = journal_item(ring_of(door), entry)
         _told(lambda: item.save(condition=RecordItem.pk.does_not_exist()), "id")
+
+    def refuse(self, door: Door, entry: Entry, key: str, notice: Notice) -> None:
+        """One UpdateItem of R#, then one PutItem, or J#, N# and R# together."""
+        count = RecordItem(door.patient, f"R#{key}")
+        ttl = commit_millis(entry.entry) // 1000 + REFUSALS_S
+        available(lambda: count.update(actions=[RecordItem.n.add(1), RecordItem.ttl.set(ttl)]))
+        if count.n < TOLD_AT or count.owes:
+            self.journal(door, entry)
+            return
+        ring = ring_of(door)
+
+        def send() -> None:
+            with TransactWrite(connection=self.connection) as transaction:
+                absent = RecordItem.pk.does_not_exist()
+                transaction.save(journal_item(ring, entry, owes=True), condition=absent)
+                transaction.save(notice_item(ring, entry, notice), condition=absent)
+                transaction.update(
+                    RecordItem(door.patient, f"R#{key}"),
+                    [RecordItem.owes.set(True)],
+                    condition=RecordItem.owes.does_not_exist(),
+                )
+
+        try:
+            retrying(send)
+        except ConditionsFailed:  # another refusal at the same moment owes it
+            self.journal(door, entry)
 
     def open_access(self, door: Door, entry: Entry, access: Access, notice: Notice) -> None:
         """J#, A# and N# together."""
