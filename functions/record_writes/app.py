@@ -15,6 +15,7 @@ from dmp.fhir import json_reader
 from dmp.settings import IdentifierSettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.bundles import Bundles
+from dmp.use_cases.guardianship import Guardianship
 from dmp.use_cases.record_writes import RecordWrites
 
 settings = IdentifierSettings.from_environment()
@@ -23,6 +24,7 @@ vault, macs = Vault(kms, settings.record_key_arn), Macs(kms, settings.identifier
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
 directory, clock = DirectoryReferences(settings.registry_table), SystemClock()
 writes = RecordWrites(records, directory, clock, macs, settings.fhir_base)
+guardianship = Guardianship(records, clock, macs, settings.fhir_base)
 queries = AccessQueries(records, records, clock, settings.fhir_base)
 bundles = Bundles(writes.committer, queries, clock, fhirpath_patch)
 api = Api("record_writes")
@@ -37,8 +39,10 @@ def bundle(request: Request) -> Answer:
 
 @api.route("/fhir/{type}", ["POST"], FHIR_BODIES)
 def create(request: Request) -> Answer:
-    """One new resource, unless If-None-Exist finds it."""
+    """One new resource, unless If-None-Exist finds it; of a registrar's, a guardian."""
     resource = json_reader.read_object(request.body)
+    if guardianship.is_for(request.authenticated(), request.parameters["type"]):
+        return answer_of(guardianship.appoint(write_of(request), resource))
     return answer_of(writes.create(write_of(request), target_of(request), resource))
 
 
@@ -63,6 +67,8 @@ def patch(request: Request) -> Answer:
 @api.route("/fhir/{type}/{id}", ["DELETE"])
 def delete(request: Request) -> Answer:
     """A version that says it is deleted."""
+    if guardianship.is_for(request.authenticated(), request.parameters["type"]):
+        return answer_of(guardianship.end(write_of(request), request.parameters.get("id", "")))
     return answer_of(writes.delete(write_of(request), target_of(request)))
 
 

@@ -154,7 +154,7 @@ class Workshop:
         if change.kind == "nothing":
             return Made(change, None)
         if change.kind == "create":
-            made = self._permitted(self._version(change, name, resource, None))
+            made = self._permitted(self.version(change, name, resource, None))
             return Made(change, scoped(self._caller, change.kind, made, change.path))
         before = held.current(change.type, name)
         if before is None and (name.commit or change.kind == "patch"):
@@ -164,7 +164,7 @@ class Workshop:
             resource = _patched(existing(before), change)
         if change.kind == "delete" and (before is None or before.deleted):
             return Made(change, None)
-        version = self._permitted(self._version(change, name, resource, before))
+        version = self._permitted(self.version(change, name, resource, before))
         pointer = held.next_pointer(change.type, name, self._commit)
         return Made(change, scoped(self._caller, change.kind, version, change.path), pointer)
 
@@ -190,13 +190,14 @@ class Workshop:
             raise NoPermit(NO_PERMIT)
         return version
 
-    def _version(
+    def version(
         self,
         change: Change,
         name: ResourceId,
         resource: Mapping[str, Any] | None,
         before: Version | None,
     ) -> Version:
+        """The version after `before`, whether it is permitted or not."""
         number = before.version + 1 if before else 1
         made = Version(
             type=change.type,
@@ -232,10 +233,9 @@ class Workshop:
 def _names(caller: Caller) -> tuple[str, ...]:
     """By what the writer is known, beside the organisation's INPE number."""
     known = (
-        ("", caller.practitioner),
-        ("Practitioner/", caller.practitioner_id),
+        ("", caller.practitioner), ("Practitioner/", caller.practitioner_id),
         ("Organization/", caller.organization_id),
-    )
+    )  # fmt: skip
     return tuple(kind + name for kind, name in known if name)
 
 

@@ -15,6 +15,7 @@ from dmp.use_cases.activation_ports import Macs
 from dmp.use_cases.changes import Change, Kind, Patch, target
 from dmp.use_cases.commit import Committer
 from dmp.use_cases.ports import Clock, Directory, Records
+from dmp.use_cases.withdrawals import Withdrawals
 from dmp.use_cases.written import Request, Written, one_answer
 
 
@@ -39,6 +40,7 @@ class RecordWrites:
         self, records: Records, directory: Directory, clock: Clock, macs: Macs, base: str
     ) -> None:
         self.committer = Committer(records, directory, clock, macs)
+        self._withdrawals = Withdrawals(records, clock)
         self._base = base
 
     def create(self, request: Request, where: Target, resource: dict[str, Any]) -> Written:
@@ -52,9 +54,12 @@ class RecordWrites:
         return self._write(request, change_of(request, where, "update", where.type, resource))
 
     def patch(self, request: Request, where: Target, patch: Patch) -> Written:
-        """`PATCH /fhir/{type}/{id}` or `?criteria`: 200 with the resource as patched."""
+        """`PATCH /fhir/{type}/{id}` or `?criteria`: 200 with the resource as patched.
+
+        An author who is not let in any more may withdraw their own, and reads nothing of it.
+        """
         change = change_of(request, where, "patch", where.type, None, patch)
-        return self._write(request, change)
+        return self._withdrawals.withdraw(request, change) or self._write(request, change)
 
     def delete(self, request: Request, where: Target) -> Written:
         """`DELETE /fhir/{type}/{id}` or `?criteria`: 204, also when nothing is left to delete."""
