@@ -9,12 +9,13 @@ import secrets
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
 
 from infra.local.visitors import Sandbox, code_in
+from tests.e2e import node
 from tests.e2e.place import Home, Place
 
 ADDRESS = "203.0.113.94"
@@ -53,15 +54,7 @@ class App:
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }  # fmt: skip
-        page = self.browser.get(self.told["authorization_endpoint"], params=query)
-        address = str(self.home.known["phone"])
-        before = len(self.sandbox.messages(address))
-        page = self.filled(page, who=str(self.home.known["cin"]))
-        page = self.filled(page, code=code_in(self.sandbox.wait_message(address, before)))
-        self.browser.follow_redirects = False
-        answer = self.filled(page, action="allow")
-        assert answer.status_code in (302, 303), answer.text
-        told = parse_qs(urlsplit(answer.headers["Location"]).query)
+        told = self.answered(f"{self.told['authorization_endpoint']}?{urlencode(query)}")
         assert (told["state"], told["iss"]) == ([self.state], [self.told["issuer"]])
         form = {"grant_type": "authorization_code", "code": told["code"][0]}
         form |= {"redirect_uri": CALLBACK, "code_verifier": self.verifier}
@@ -69,6 +62,20 @@ class App:
         assert given.status_code == 200, given.text
         answered: dict[str, Any] = given.json()
         return answered
+
+    def answered(self, way: str) -> dict[str, list[str]]:
+        """What the app is told once the person came by its link, signed in and said yes."""
+        self.browser.follow_redirects = True
+        page = self.browser.get(way)
+        address = str(self.home.known["phone"])
+        before = len(self.sandbox.messages(address))
+        if 'name="who"' in page.text:  # else the browser is signed in from before
+            page = self.filled(page, who=str(self.home.known["cin"]))
+            page = self.filled(page, code=code_in(self.sandbox.wait_message(address, before)))
+        self.browser.follow_redirects = False
+        answer = self.filled(page, action="allow")
+        assert answer.status_code in (302, 303), answer.text
+        return parse_qs(urlsplit(answer.headers["Location"]).query)
 
     def filled(self, page: httpx.Response, **typed: str) -> httpx.Response:
         """Send the form that has what is typed, as a browser would."""
@@ -121,6 +128,19 @@ def test_a_patient_lets_an_app_in_and_it_is_out_once_revoked(app: App) -> None:
     assert app.send("GET", patient, renewed["access_token"]).status_code == 401
     refused = app.token(grant_type="refresh_token", refresh_token=renewed["refresh_token"])
     assert refused.status_code == 400
+
+
+def test_the_smart_js_client_launches_reads_and_refreshes(app: App) -> None:
+    asked = {"base": app.place.base, "client": app.registered["client_id"], "back": CALLBACK}
+    begun = node.run("smart_launch.mjs", {**asked, "scope": SCOPE})
+    told = urlencode({name: values[0] for name, values in app.answered(begun["way"]).items()})
+
+    seen = node.run("smart_launch.mjs", {"url": f"{CALLBACK}?{told}", "kept": begun["kept"]})
+
+    assert seen["patient"] == seen["read"] == seen["again"] == app.home.id
+    assert seen["user"] == f"Patient/{app.home.id}"
+    assert isinstance(seen["total"], int)
+    assert (seen["renewed"], seen["rotated"]) == (True, True)
 
 
 def test_a_patients_list_of_apps_has_the_rights_it_needs(app: App, place: Place) -> None:

@@ -133,7 +133,6 @@ def test_who_holds_another_apps_or_half_a_refresh_token_gets_nothing(door: Door)
     token = door.tokens()["refresh_token"]
     name, _, secret = token.partition(".")
 
-    assert refresh(door.app, token)[0] == 400  # no client
     assert refresh(door.app, token, client_id="clinic")[0] == 401
     for guess in (
         name,
@@ -158,12 +157,46 @@ def test_online_apps_go_with_the_session(door: Door) -> None:
     assert door.refresh(answer["refresh_token"])[1]["error"] == "invalid_grant"
 
 
+def test_an_online_app_that_is_used_keeps_its_session_for_twelve_hours_at_most(door: Door) -> None:
+    token = door.tokens(scope="patient/*.rs online_access")["refresh_token"]
+    for _ in range(27):  # 11 h 15 min
+        door.app.traveller.shift(25 * 60)
+        status, answer = door.refresh(token)
+        assert status == 200
+        token = answer["refresh_token"]
+    door.app.traveller.shift(46 * 60)
+
+    assert door.refresh(token)[0] == 400
+    assert not door.live(answer)
+
+
+def test_an_online_app_that_rests_for_half_an_hour_is_out(door: Door) -> None:
+    token = door.tokens(scope="patient/*.rs online_access")["refresh_token"]
+    door.app.traveller.shift(25 * 60)
+    token = door.refresh(token)[1]["refresh_token"]
+    door.app.traveller.shift(30 * 60)
+
+    assert door.refresh(token)[0] == 400
+
+
 def test_without_offline_or_online_access_there_is_one_access_token(door: Door) -> None:
     answer = door.tokens(scope="patient/*.rs")
 
     assert "refresh_token" not in answer
     assert "id_token" not in answer
     assert door.live(answer)
+
+
+def test_a_public_app_need_not_name_itself_to_refresh_and_one_with_keys_must_prove_itself(
+    door: Door,
+) -> None:
+    status, _ = refresh(door.app, door.tokens()["refresh_token"])
+    proof = oauth.signed(oauth.claims_of("signing"))
+    form = {"client_id": "signing", "client_assertion_type": oauth.ASSERTION_TYPE}
+    _, signed = door.exchange(door.code(client_id="signing"), **form, client_assertion=proof)
+
+    assert status == 200
+    assert refresh(door.app, signed["refresh_token"])[0] == 401
 
 
 def test_a_refresh_narrows_and_never_widens(door: Door) -> None:

@@ -95,7 +95,7 @@ def test_until_the_redirect_uri_is_proven_errors_are_shown(
         ({"aud": oauth.BASE}, "invalid_request"),
         ({"aud": "https://other.test/fhir"}, "invalid_request"),
         ({"state": None}, "invalid_request"),
-        ({"state": "short"}, "invalid_request"),
+        ({"state": "fifteen-letters"}, "invalid_request"),
         ({"state": "s" * 40}, "invalid_request"),
         ({"state": "é" * 21 + "ab"}, "invalid_request"),
         ({"code_challenge": None}, "invalid_request"),

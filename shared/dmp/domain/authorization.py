@@ -20,7 +20,7 @@ CODE_KEPT_S = 12 * 3600  # a used code is known for so long, so that its second 
 LAUNCH_S = 300
 OFFLINE_IDLE_S = 90 * 86_400
 OFFLINE_S_MAX = 365 * 86_400
-STATE_MIN = 22  # base64url characters of 128 bits; 122 are asked for
+STATE_MIN = 16  # characters, as the SMART JS client makes; SMART asks apps for 122 random bits
 TEXT_MAX = 1024
 CONTEXT_WORDS = (
     "openid", "fhirUser", "launch", "launch/patient", "offline_access", "online_access",
@@ -205,7 +205,7 @@ def _fault(asked: Mapping[str, str]) -> str:
             return f"{name} is too long or not ASCII"
     state = asked.get("state", "")
     if len(state) < STATE_MIN or len(set(state)) == 1:
-        return f"state must be at least {STATE_MIN} characters, of 122 random bits or more"
+        return f"state must be at least {STATE_MIN} characters, random; SMART asks for 122 bits"
     if "code_challenge" not in asked or asked.get("code_challenge_method") != "S256":
         return "PKCE is needed: code_challenge, and code_challenge_method S256"
     if not _CHALLENGE.match(asked["code_challenge"]):

@@ -69,8 +69,8 @@ class AppTokens:
     def refresh(self, form: Form) -> dict[str, object]:
         """New tokens for a refresh token, which thereby ends; used twice, it ends the app."""
         now = self._now()
-        client = self._client(form, now)
         app, family, current = self._named(needed(form, "refresh_token"))
+        client = self._renewing(form, app, now)
         if app is None or now >= app.expires or app.given.client_id != client.id:
             raise OAuthError("invalid_grant", "the refresh token is not valid")
         caller = self._caller(app.id, app.given, client, now)
@@ -81,6 +81,8 @@ class AppTokens:
         if app.refresh != hashed(current) or not self.rows.rotate(app, hashed(made), moved.expires):
             self.rows.end(app.id)
             raise OAuthError("invalid_grant", "the refresh token was used before: the app is out")
+        if caller.session:
+            self.rows.stay(caller.session, now + IDLE_S)
         return self._answer(moved, caller, f"{MARK}{app.id}.{family}{made}", now)
 
     def revoke(self, form: Form) -> bool:
@@ -110,6 +112,13 @@ class AppTokens:
 
     def _of(self, app: App, client: Client | None) -> Client | None:
         return client if client and client.id == app.given.client_id else None
+
+    def _renewing(self, form: Form, app: App | None, now: int) -> Client:
+        """The client; a public one need not name itself: the refresh token does (SMART 2.2)."""
+        named = {"client_id", "client_secret", "client_assertion", "client_assertion_type"}
+        if app is None or named & set(form):
+            return self._client(form, now)
+        return self._client({"client_id": app.given.client_id}, now)
 
     def _client(self, form: Form, now: int) -> Client:
         """The client, by its assertion or, if it is public, by its name alone."""

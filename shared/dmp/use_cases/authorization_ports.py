@@ -59,6 +59,9 @@ class Authorizations(Protocol):
     def rotate(self, app: App, refresh: str, expires: int) -> bool:
         """Replace the refresh hash; False when it is no longer the app's, or the app ended."""
 
+    def stay(self, session: str, expires: int) -> None:
+        """A session that an app is used in goes on until then, within its longest life."""
+
     def end(self, app_id: str) -> None:
         """The app is out from now on; no error when there is none."""
 

@@ -19,7 +19,7 @@ from dmp.adapters.dynamodb.authorization_items import AppItem, AppsItem, CodeIte
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
-from dmp.adapters.dynamodb.registry import found
+from dmp.adapters.dynamodb.registry import SessionItem, found
 from dmp.domain.authorization import CODE_KEPT_S, App, Code, Given, Launch, Pending
 from dmp.domain.refusals import OAuthError, Unavailable
 
@@ -32,7 +32,7 @@ class AuthorizationRows:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        for model in (CodeItem, AppItem, AppsItem):
+        for model in (CodeItem, AppItem, AppsItem, SessionItem):
             bind(model, table)
         self._connection: Connection = bind(WaitingItem, table)
 
@@ -159,6 +159,15 @@ class AuthorizationRows:
         except ConditionsFailed:
             return False
         return True
+
+    def stay(self, session: str, expires: int) -> None:
+        """One UpdateItem."""
+        item = SessionItem(f"session#{session}")
+        live = (SessionItem.active == True) & (SessionItem.until >= expires)  # noqa: E712
+        try:
+            available(lambda: item.update([SessionItem.expires.set(expires)], condition=live))
+        except ConditionsFailed:
+            return
 
     def end(self, app_id: str) -> None:
         """One UpdateItem."""

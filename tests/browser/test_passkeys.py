@@ -1,0 +1,206 @@
+"""A patient's passkey in a real browser: signs in, proves, is refused once it was copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from dmp.domain.contact import LANGUAGES
+from infra.local.visitors import Sandbox
+from tests.browser.conftest import Opened
+from tests.browser.devices import Device, device
+from tests.browser.walk import ALLOW, App, Walk, walk
+from tests.e2e.place import Home, Place
+
+PIN, WRONG = "860413", "908172"
+PASSKEY = "main form:has([name=proof]) button"
+TYPE_PIN = "main form:has([value=prove-pin]) button"
+TYPE_CODE = "main form:has([value=prove-code]) button"
+ADD = """async ([base, token]) => {
+  const headers = { "Content-Type": "application/json", Authorization: `Bearer ${token}` };
+  const post = async (path, body) =>
+    (await fetch(base + path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+  const { ceremony, publicKey } = await post("/oauth2/passkeys/registration", {});
+  const asked = PublicKeyCredential.parseCreationOptionsFromJSON(publicKey);
+  const credential = (await navigator.credentials.create({ publicKey: asked })).toJSON();
+  return post("/oauth2/passkeys", { ceremony, credential, name: "Téléphone" });
+}"""
+
+
+@dataclass
+class Holder:
+    """A patient with a passkey on a device that moves from page to page, a PIN, recovery codes."""
+
+    place: Place
+    home: Home
+    held: list[dict[str, Any]]
+    codes: list[str]
+    devices: dict[Page, Device] = field(default_factory=dict)
+
+    def on(self, at: Walk) -> Device:
+        """Their device, at that page."""
+        if at.page not in self.devices:
+            self.devices[at.page] = device(at.page)
+        self.devices[at.page].put(self.held)
+        return self.devices[at.page]
+
+    def sign_in(self, at: Walk) -> None:
+        """With the passkey, to the consent."""
+        key = self.on(at)
+        at.page.click(PASSKEY)
+        at.page.wait_for_selector(ALLOW)
+        self.held = key.passkeys()
+
+    def later(self) -> None:
+        """What was proved in any session is too old."""
+        registry, dynamodb = self.place.outputs["RegistryTable"], self.place.client("dynamodb")
+        pages = dynamodb.get_paginator("scan").paginate(TableName=registry)
+        for row in (row for page in pages for row in page["Items"]):
+            mine = row.get("patient", {}).get("S") == self.home.id
+            if mine and row["pk"]["S"].startswith("session#"):
+                dynamodb.update_item(
+                    TableName=registry,
+                    Key={"pk": row["pk"]},
+                    UpdateExpression="REMOVE strong_until",
+                )
+
+
+@pytest.fixture(scope="module")
+def holder(
+    browser: Browser, sandbox: Sandbox, back: App, place: Place, people: Callable[[], Home]
+) -> Holder:
+    context = browser.new_context(extra_http_headers={"X-Forwarded-For": "203.0.113.180"})
+    home, at = people(), walk(context, sandbox, back, "fr")
+    key = device(at.page)
+    at.come()
+    added = at.page.evaluate(ADD, [at.base, home.token])
+    assert added["name"] == "Téléphone", added
+    url = sandbox.url("/oauth2/pin")
+    assert sandbox.send("PUT", url, home.token, json={"pin": PIN}).status_code == 200
+    made = sandbox.send("POST", sandbox.url("/oauth2/recovery-codes"), home.token, json={})
+    held = key.passkeys()
+    context.close()
+    return Holder(place, home, held, made.json()["recovery_codes"])
+
+
+def asked_for_more(at: Walk, holder: Holder) -> None:
+    """Signed in, let the app write, and at the page that wants a proof."""
+    at.come()
+    holder.sign_in(at)
+    holder.later()
+    at.page.click(ALLOW)
+    at.page.wait_for_selector("#pin")
+
+
+def test_a_patient_signs_in_with_a_passkey_and_no_message(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder
+) -> None:
+    before = len(sandbox.messages(holder.home.person.phone))
+    at = walk(opened(address="203.0.113.181"), sandbox, back, "fr")
+    at.come()
+    holder.sign_in(at)
+    at.page.click(ALLOW)  # it writes, and a passkey was just proved
+    at.page.wait_for_url("**/callback?*")
+
+    assert back.told[-1].keys() == {"code", "state", "iss"}
+    assert len(sandbox.messages(holder.home.person.phone)) == before
+    at.only_ours()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_of_the_proof_is_for_everybody(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder, language: str
+) -> None:
+    at = walk(
+        opened(address=f"203.0.113.{182 + LANGUAGES.index(language)}"), sandbox, back, language
+    )
+    asked_for_more(at, holder)
+    at.checked("30-prove")
+    at.page.fill("#pin", "12")
+    at.page.click(TYPE_PIN)
+    at.checked("31-pin-form")
+    at.page.fill("#pin", WRONG)
+    at.page.click(TYPE_PIN)
+    at.checked("32-pin-wrong")
+    at.page.click("summary")
+    at.page.fill("#recovery", "0000-0000-0000-0000")
+    at.page.click(TYPE_CODE)
+    at.checked("33-recovery-wrong")
+    at.page.fill("#pin", PIN)
+    at.page.click(TYPE_PIN)
+    at.page.wait_for_url("**/callback?*")
+    assert back.told[-1].keys() == {"code", "state", "iss"}
+    at.only_ours()
+
+
+def test_a_passkey_proves_and_so_does_a_recovery_code_once(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder
+) -> None:
+    at = walk(opened(address="203.0.113.190"), sandbox, back, "en")
+    asked_for_more(at, holder)
+    at.page.click(PASSKEY)
+    at.page.wait_for_url("**/callback?*")
+    assert "code" in back.told[-1]
+    holder.held = holder.devices[at.page].passkeys()
+    holder.later()
+    at.come()
+    at.page.click(ALLOW)
+    at.page.click("summary")
+    at.page.fill("#recovery", holder.codes[0])
+    at.page.click(TYPE_CODE)
+    at.page.wait_for_url("**/callback?*")
+    assert "code" in back.told[-1]
+
+
+def test_without_a_script_the_pin_proves(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder
+) -> None:
+    signed = opened(address="203.0.113.191")
+    at = walk(signed, sandbox, back, "fr")
+    asked_for_more(at, holder)
+    plain = opened(scripts=False, address="203.0.113.191")
+    plain.add_cookies(signed.cookies())
+    at = walk(plain, sandbox, back, "fr")
+    at.come()
+    at.page.click(ALLOW)
+    assert "JavaScript" in at.page.inner_text("main")
+    at.page.fill("#pin", PIN)
+    at.page.click(TYPE_PIN)
+    at.page.wait_for_url("**/callback?*")
+    assert "code" in back.told[-1]
+
+
+def test_a_copied_passkey_is_refused(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder
+) -> None:
+    copied = [dict(one) for one in holder.held]
+    for language in LANGUAGES:
+        context = opened(address=f"203.0.113.{192 + LANGUAGES.index(language)}")
+        at = walk(context, sandbox, back, language)
+        at.come()
+        if holder.held == copied:  # the owner signs in once more than the copy knows
+            holder.sign_in(at)
+            at.page.click("main form:has([value=leave]) button")
+        holder.on(at).put(copied)
+        at.page.click(PASSKEY)
+        at.page.wait_for_selector("[data-said=refused]:visible")
+        at.checked("34-passkey-copied")
+
+
+def test_a_pin_that_is_locked_says_until_when(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder
+) -> None:
+    for language in LANGUAGES:
+        context = opened(address=f"203.0.113.{196 + LANGUAGES.index(language)}")
+        at = walk(context, sandbox, back, language)
+        asked_for_more(at, holder)
+        for _ in range(6):
+            if at.page.locator("#pin").count():
+                at.page.fill("#pin", WRONG)
+                at.page.click(TYPE_PIN)
+        at.checked("35-pin-locked")
+        assert at.page.locator("#pin").count() == 0
