@@ -8,18 +8,24 @@ from dmp.adapters.dynamodb.log_rows import DynamoLogRows
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.witnesses import RegisteredWitnesses
 from dmp.adapters.envelope import Vault
+from dmp.adapters.headings import TableHeadings
 from dmp.adapters.log_key import LogKey
 from dmp.adapters.tiles import TilesBucket
 from dmp.edge.http import FORM, JSON, Answer, Api, Request
+from dmp.edge.journal import serve_exports
 from dmp.edge.proofs import serve_proofs
+from dmp.edge.reads import read_of
 from dmp.settings import JournalSettings
 from dmp.use_cases.journal import Journal
+from dmp.use_cases.journal_exports import JournalExports
 from dmp.use_cases.proofs import Proofs
 
 settings = JournalSettings.from_environment()
 vault = Vault(client("kms"), settings.record_key_arn)
 records = DynamoRecords(vault, settings.records_table, settings.keys_table, settings.registry_table)
-journal = Journal(records, records, SystemClock(), settings.fhir_base)
+clock, base = SystemClock(), settings.fhir_base
+journal = Journal(records, records, clock, base)
+exports = JournalExports(records, records, base, TableHeadings(), journal.doors)
 log_key = LogKey(client("kms"), settings.log_key_arn)
 proofs = Proofs(
     DynamoLogRows(settings.registry_table),
@@ -33,8 +39,7 @@ READ_ONLY = "the journal is written by the server alone"
 @api.route("/fhir/AuditEvent", ["GET"])
 def search(request: Request) -> Answer:
     """The patient's journal, newest first."""
-    caller = request.authenticated()
-    return Answer(200, journal.search(caller, request.request_id, request.query))
+    return Answer(200, journal.search(read_of(request), request.query))
 
 
 @api.route("/fhir/AuditEvent/_search", ["POST"], (FORM,))
@@ -59,6 +64,7 @@ def leaf(request: Request) -> Answer:
 
 
 serve_proofs(api, proofs, log_key, journal)
+serve_exports(api, exports)
 api.refuse("/fhir/AuditEvent", ["POST", "PUT", "PATCH", "DELETE"], READ_ONLY)
 api.refuse("/fhir/AuditEvent/{id}", ["POST", "PUT", "PATCH", "DELETE"], READ_ONLY)
 api.refuse("/fhir/AuditEvent/{id}/_history", ["GET"], "an entry has one version")

@@ -118,7 +118,17 @@ def test_a_validation_needs_no_patient(desk: Desk) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize("path", ["/preferences", "/journal/key"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/preferences",
+        "/journal/key",
+        "/journal/usage",
+        "/journal/export",
+        "/journal/export?format=csv",
+        "/fhir/AuditEvent?action=R&_total=accurate",
+    ],
+)
 def test_a_patients_door_has_the_rights_it_needs(desk: Desk, path: str) -> None:
     answer = desk.sandbox.send("GET", desk.sandbox.url(path), desk.home.token)
 

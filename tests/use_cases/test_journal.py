@@ -63,7 +63,9 @@ def test_pages_keep_to_their_dates(clinic: Clinic, date: str) -> None:
     year = clinic.entries()[0].at[:4]
     date = date.replace("2026", year)
 
-    assert len(read_whole(clinic, f"_count=2&date={date}")) == len(clinic.rows("J#"))
+    every = len(clinic.rows("J#"))
+
+    assert len(read_whole(clinic, f"_count=2&date={date}")) == every
     assert read_whole(clinic, "date=lt2020") == []
 
 
@@ -81,7 +83,8 @@ def test_long_queries_hide_no_older_entry(clinic: Clinic) -> None:
         reply = clinic.world.call(f"GET /fhir/Patient/{clinic.id}?x={LONG}", clinic.doctor)
         assert reply.status == 200
 
-    assert len(read_whole(clinic, "_count=200")) == len(clinic.rows("J#"))
+    every = len(clinic.rows("J#"))
+    assert len(read_whole(clinic, "_count=200")) == every
 
 
 def test_each_entry_is_a_valid_audit_event_and_read_alone(clinic: Clinic) -> None:
@@ -132,8 +135,8 @@ def test_nobody_else_reads_it(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["agent=x", "_count=0", "_count=201", "_count=x", "date=x", "date=ne2026", "_page=x",
-              "date=2026-13"],
+    "query", ["x=y", "_count=201", "_count=x", "date=x", "_page=x", "date=2026-13", "_sort=outcome",
+              "_include=AuditEvent:entity", "patient=x"],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_named(clinic: Clinic, query: str) -> None:
     reply = clinic.world.call(f"GET /fhir/AuditEvent?{query}", clinic.patient)

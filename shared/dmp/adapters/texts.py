@@ -152,6 +152,11 @@ _SOURCES = {
         _("DMP: a recovery code of your record was used on {at}. Not you? Tell us at once. "
           "Ref. {reference}"),
     ),
+    "export": _Source(
+        _("Your journal was taken away"),
+        _("DMP: a copy of your journal was taken on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
 }  # fmt: skip
 KINDS = frozenset(_SOURCES)
 _SOMEONE = _("A practitioner")

@@ -18,8 +18,10 @@ _URL_CHARACTERS = re.compile(r"https://[a-z0-9.\-]+(:[0-9]+)?(/[A-Za-z0-9._~\-/%
 # PATRQT is missing on purpose: a patient's request never comes from an app.
 ADMINISTRATOR, AUDITOR, REGISTRAR = "administrator", "auditor", "registrar"
 PURPOSES = frozenset(
-    {"TREAT", "COC", "ETREAT", "BTG", "HOPERAT", "HPAYMT", "HRESCH", "PUBHLTH", "PATADMIN"}
-)
+    {"TREAT", "COC", "ETREAT", "BTG", "HOPERAT", "HPAYMT", "HRESCH", "PUBHLTH", "PATADMIN",
+     "HCOMPL", "HSYSADMIN"}
+)  # fmt: skip
+AUDIT_PURPOSES = frozenset({"HCOMPL", "HSYSADMIN"})  # compliance, and running the system
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dmp.domain.contact import Contact
 Kind = Literal[
     "access", "break-glass", "welcome", "consent", "contact-changed", "granted",
     "new-delegate", "ended-delegate", "chosen-delegate",
-    "review-justified", "review-unjustified", "passkey-added", "passkey-removed",
+    "review-justified", "review-unjustified", "export", "passkey-added", "passkey-removed",
     "passkey-refused", "pin-changed", "pin-locked", "recovery-used",
     "refused", "digest",
 ]  # fmt: skip

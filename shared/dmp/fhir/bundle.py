@@ -17,8 +17,8 @@ from dmp.fhir.faults import MAX_ISSUES, listed
 from dmp.fhir.references import conditional_references, rewrite, unresolved
 
 __all__ = [
-    "Answer", "Entry", "Version", "conditional_references", "entries_of", "history", "names_of",
-    "rewrite", "searchset", "shell", "transaction_response", "unresolved",
+    "Answer", "Entry", "Version", "collection", "conditional_references", "entries_of", "history",
+    "names_of", "rewrite", "searchset", "shell", "transaction_response", "unresolved",
 ]  # fmt: skip
 
 _KINDS = ("batch", "transaction")
@@ -122,6 +122,14 @@ def searchset(
     if outcome is not None:
         parts.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % outcome)
     return _bundle("searchset", parts, total=total, links=links, last_updated=last_updated)
+
+
+def collection(
+    entries: Sequence[tuple[str, bytes]], *, links: Sequence[tuple[str, str]], last_updated: str
+) -> bytes:
+    """A collection of (fullUrl, resource)."""
+    parts = [b'{"fullUrl":%b,"resource":%b}' % (_text(url), body) for url, body in entries]
+    return _bundle("collection", parts, total=None, links=links, last_updated=last_updated)
 
 
 def transaction_response(kind: str, answers: Sequence[Answer], *, last_updated: str) -> bytes:

@@ -33,7 +33,6 @@ _OUR_OPERATIONS = "https://dmp.ma/fhir/OperationDefinition/"
 _CONSENT_OPERATIONS = (
     "request", "grant", "break-glass", "contest", "explain", "simulate",
 )  # fmt: skip
-_AUDIT_PARAMETERS = {"patient": "reference", "date": "date"}
 _TOKENS_TOLD = {
     "system/*.cruds": "an app for the practitioner named in hl7-b2b",
     "user/*.cruds": "the same, as apps with a user write it",
@@ -228,9 +227,8 @@ def _documentation(name: str) -> Json:
 
 
 def _search_parameters(name: str) -> list[Json]:
-    if name == "AuditEvent" or name in PARAMETERS:
-        served = PARAMETERS.get(name, _AUDIT_PARAMETERS)
-        return [{"name": code, "type": kind} for code, kind in served.items()]
+    if name in PARAMETERS:
+        return [{"name": code, "type": kind} for code, kind in PARAMETERS[name].items()]
     return [
         {"name": code, "definition": row["url"], "type": row["type"]}
         for code, row in sorted(parameters_of(name).items())

@@ -62,10 +62,16 @@ _OTHERS: Mapping[str, Mapping[str, tuple[str, Json]]] = {
                                                                        "delete"]}),
         "profile": ("A profile's URL", _TEXTS),
     },
-    "AuditEvent": {
-        "patient": ("The patient's own id", _TEXT),
-        "date": ("With eq, ge, gt, le or lt", _TEXTS),
-        "_count": ("Entries a page", _FROM_ONE),
+    "usage": {
+        "from": ("A day or an instant", _TEXT),
+        "to": ("A day, included, or an instant", _TEXT),
+        "offset": ("Accesses to leave out", _COUNT),
+        "limit": ("Accesses to tell, 100 by default, 1000 at most", _COUNT),
+    },
+    "export": {
+        "format": ("A Bundle or a table", {"type": "string", "enum": ["fhir", "csv"]}),
+        "from": ("A day or an instant", _TEXT),
+        "to": ("A day, included, or an instant", _TEXT),
     },
 }  # fmt: skip
 
@@ -104,7 +110,7 @@ def types() -> frozenset[str]:
 def named(query: str) -> list[str]:
     """The components of a route's set of query parameters."""
     if query in _OTHERS:
-        paged = [] if query in ("document", "validate") else ["_page"]
+        paged = [] if query in ("document", "validate", "usage") else ["_page"]
         return [*(f"{query}-{name}" for name in _OTHERS[query]), *paged]
     if query in PARAMETERS:
         return [f"search-{name}" for name in PARAMETERS[query]]
@@ -115,14 +121,17 @@ def named(query: str) -> list[str]:
         return [*(f"search-{name}" for name in every), *_RESULTS]
     if query == "lastn":
         return ["lastn-max", *(name for name in named("Observation") if name != "_sort")]
-    return [f"search-{n}" for n in sorted(_served(query))] + list(_RESULTS) if query else []
+    if not query:
+        return []
+    results = [n for n in _RESULTS if query != "AuditEvent" or "include" not in n]
+    return [*(f"search-{n}" for n in sorted(_served(query))), *results]
 
 
 @cache
 def _searched() -> Mapping[str, tuple[str, frozenset[str]]]:
     """Each search parameter's type, and the resource types that have it."""
     found: dict[str, tuple[str, frozenset[str]]] = {}
-    for holder in sorted(compartment.served()):
+    for holder in sorted(compartment.served() | {"AuditEvent"}):
         for name, kind in _served(holder).items():
             found[name] = (kind, found.get(name, ("", frozenset()))[1] | {holder})
     for holder, members in PARAMETERS.items():

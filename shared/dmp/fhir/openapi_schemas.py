@@ -171,6 +171,16 @@ def _preferences() -> Json:
                 "quietHours": _object({"from": _CLOCK, "until": _CLOCK}, closed=True),
             },
         ),
+        "Usage": _object(
+            {
+                "total": {"type": "integer"},
+                "usages": {
+                    "type": "array",
+                    "items": _object({"time": _TEXT, "purpose": _TEXT, "entry": _TEXT}),
+                },
+            },
+            {"offset": {"type": "integer"}, "limit": {"type": "integer"}},
+        ),
         "Address": {
             "oneOf": [_object({name: _TEXT}, closed=True) for name in ("phone", "email")],
             "type": "object",

@@ -78,6 +78,15 @@ def operation_outcome(issues: Sequence[Issue], code: str, request_id: str) -> by
     )
 
 
+def ignored(names: Sequence[str], request_id: str) -> bytes | None:
+    """A warning for each search parameter that lenient reading skipped; None without any."""
+    if not names:
+        return None
+    text = "not a search parameter that is served here: it was ignored"
+    issues = [Issue(text, name, "not-supported", "warning") for name in names]
+    return operation_outcome(issues, "bad-parameter", request_id)
+
+
 def _place(issue: Issue) -> str:
     """The expression as a FHIR string: a name in it is the sender's, and may be anything."""
     text = (issue.expression or "")[:PLACE_MAX]

@@ -15,6 +15,7 @@ PATCH = ("application/json-patch+json", "application/fhir+json")
 JSON = ("application/json",)
 FORM = ("application/x-www-form-urlencoded",)
 TEXT = ("text/plain",)
+CSV = "text/csv"
 PEM = ("application/x-pem-file",)
 _TYPE, _ID = "/fhir/{type}", "/fhir/{type}/{id}"
 _OPERATION = f"{_ID}/{{operation}}"
@@ -198,6 +199,10 @@ BEHIND_TOKEN: tuple[Route, ...] = (
     Route("get", f"{_AUDIT}/{{id}}", "One entry", (), FHIR, 200, answer="Resource"),
     Route("get", "/journal/entry/{id}", "One entry's exact bytes", (), JSON, 200),
     Route("get", "/journal/proof/{id}", "That an entry is in the sealed log", (), TEXT, 200),
+    Route("get", "/journal/usage", "Who used the record, by access", (), JSON, 200,
+          answer="Usage", query="usage"),
+    Route("get", "/journal/export", "The journal to take away", (), (*FHIR, CSV), 200,
+          query="export"),
     Route("get", "/reviews", "Break-glass that waits for the officer", (), JSON, 200),
     Route("get", "/reviews/{id}", "One of it, with its reason", (), JSON, 200),
     Route("put", "/reviews/{id}", "The officer's answer", JSON, JSON, 200, "ReviewAnswer",

@@ -163,10 +163,18 @@ class Gate:
         """Journal what needs no permit of the patient's: it discloses nothing of the record."""
         self._records.journal(visit.door, self.entry(visit, "permit", rule))
 
-    def read(self, ask: Ask, work: Callable[[Visit], Reading[T]]) -> T:
-        """What `work` reads, once its entry is durable and the policy has not moved since."""
+    def read(
+        self,
+        ask: Ask,
+        work: Callable[[Visit], Reading[T]],
+        admit: Callable[[Ask], Visit] | None = None,
+    ) -> T:
+        """What `work` reads, once its entry is durable and the policy has not moved since.
+
+        `admit` stands in for `enter` where others than those a consent permits may come in.
+        """
         for _ in range(TRIES_MAX):
-            visit = self.enter(ask)
+            visit = (admit or self.enter)(ask)
             reading = work(visit)
             names, digest = disclosure(reading.names, reading.newest, visit.standing.version)
             refused = isinstance(reading.answer, Refusal)

@@ -1,198 +1,164 @@
 """The journal as its patient reads it: who, when, what, by which rule, refusals too.
 
-A delegate with the power reads it as well, is journalled and told for it, and sees no entry that
-tells of what is sealed from them.
+Whoever looks at it is journalled like any other. Besides the patient, delegates with that power
+read it, but no entry that tells of what is sealed from them, and auditors its metadata; of both the
+patient is told as of any access.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
-from urllib.parse import urlencode
+from functools import partial
+from typing import TypeVar
 
 from dmp.domain.access import Item, Permit, decide
 from dmp.domain.caller import Caller
 from dmp.domain.consent import POWERS
-from dmp.domain.identifiers import is_entry_id
-from dmp.domain.instants import in_utc, instant
-from dmp.domain.journal import Action, Entry, entry_of
-from dmp.domain.refusals import BadParameter, Forbidden, NotFound, Refusal
-from dmp.fhir import bundle
+from dmp.domain.directory import AUDIT_PURPOSES
+from dmp.domain.grants import REVIEWERS
+from dmp.domain.identifiers import is_entry_id, is_patient_id
+from dmp.domain.journal import Entry, entry_of, metadata_of
+from dmp.domain.refusals import BadParameter, NoPermit, NotFound
 from dmp.fhir.audit_event import audit_event
-from dmp.use_cases.gate import NO_RECORD, Ask, Gate, Reading, Visit
-from dmp.use_cases.ports import Clock, Door, Records
+from dmp.fhir.search_values import relative
+from dmp.use_cases.access_queries import Request
+from dmp.use_cases.gate import NO_PERMIT, Ask, Gate, Reading, Visit
+from dmp.use_cases.journal_searches import TYPE, JournalSearches, Leaves
+from dmp.use_cases.ports import Clock, Records
 
-COUNT_DEFAULT = 50
-COUNT_MAX = 200
-_JOURNAL = Item("AuditEvent", "")
+_AUDIT = "audit"
+_JOURNAL = Item(TYPE, "")
 T = TypeVar("T")
 
 
-class Leaves(Protocol):
-    """Entries of one record, opened."""
-
-    def entries(self, door: Door, before: str, limit: int) -> list[Entry]:
-        """Newest first, older than the entry `before` (empty: the newest)."""
-
-    def leaf(self, door: Door, entry: str) -> bytes | None:
-        """The exact bytes of one, or None."""
-
-
 class Journal:
-    """AuditEvents and leaves, for the patient whose record it is."""
+    """AuditEvents and leaves; each look is journalled before it is answered."""
 
     def __init__(self, records: Records, leaves: Leaves, clock: Clock, base: str) -> None:
-        self._records = records
         self._leaves = leaves
-        self._clock = clock
         self._base = base
-        self._gate = Gate(records, clock)
+        self._searches = JournalSearches(leaves, clock, base)
+        self.doors = JournalDoors(records, clock)
 
-    def search(self, caller: Caller, request: str, parameters: Sequence[tuple[str, str]]) -> bytes:
-        """A searchset, newest first: `patient` or `entity`, `date`, `_count`, `_page`."""
-        asked = _Asked(parameters)
-        patient = asked.patient or caller.patient or ""
-        ask = _ask(caller, request, patient, "search")
-        return self._answer(ask, lambda visit: Reading(self._found(visit, asked)))
+    def search(self, request: Request, parameters: Sequence[tuple[str, str]]) -> bytes:
+        """A searchset, newest first unless sorted by `date`; see dmp.use_cases.journal_searches."""
+        wanted = self._searches.of(parameters, lenient=request.lenient)
+        patient = self._patient(request.caller, wanted.listing.parameters)
+        caller = request.caller
+        caller.require_scope(TYPE, "search")
+        ask = Ask(caller, patient, "read", "search", request.query, request.request)
 
-    def _found(self, visit: Visit, asked: _Asked) -> bytes:
-        patient, shows = visit.ask.patient, self._shown(visit)
-        found: list[Entry] = []
-        before = asked.before
-        while len(found) <= asked.count:
-            page = self._leaves.entries(visit.door, before, COUNT_MAX)
-            found += [entry for entry in page if asked.within(entry.at) and shows(entry)]
-            if len(page) < COUNT_MAX or page[-1].at < asked.since:
-                break
-            before = page[-1].entry
-        shown = found[: asked.count]
-        links = [("self", f"{self._base}/AuditEvent?patient={patient}")]
-        if len(found) > len(shown):
-            onward = f"{asked.kept}&_page={shown[-1].entry}"
-            links.append(("next", f"{self._base}/AuditEvent?patient={patient}{onward}"))
-        return bundle.searchset(
-            [(f"{self._base}/AuditEvent/{e.id}", audit_event(e), "match") for e in shown],
-            total=None,
-            links=links,
-            last_updated=instant(visit.now_ms),
-        )
+        def work(visit: Visit) -> Reading[bytes]:
+            return self._searches.read(wanted, visit, self.doors.shown(visit))
+
+        return self.doors.read(ask, work)
 
     def read(self, caller: Caller, request: str, text: str) -> bytes:
         """One AuditEvent."""
-        return audit_event(entry_of(self.leaf(caller, request, text)))
-
-    def leaf(self, caller: Caller, request: str, text: str) -> bytes:
-        """The exact bytes whose hash is in the log."""
-        if not is_entry_id(text):
-            raise NotFound("there is no such entry", "id")
 
         def work(visit: Visit) -> Reading[bytes]:
             leaf = self._leaves.leaf(visit.door, text[21:])
-            if leaf is None or not self._shown(visit)(entry_of(leaf)):
-                return Reading(NotFound("there is no such entry", "id"))
-            return Reading(leaf)
+            entry = None if leaf is None else self.doors.shown(visit)(entry_of(leaf))
+            return _absent() if entry is None else _named(audit_event(entry), text)
 
-        return self._answer(_ask(caller, request, text[:20], "read"), work)
+        return self.doors.read(_ask(caller, request, text), work)
 
-    def _answer(self, ask: Ask, work: Callable[[Visit], Reading[bytes]]) -> bytes:
-        """The patient's own look at the journal is no access; anybody else's is."""
+    def leaf(self, caller: Caller, request: str, text: str) -> bytes:
+        """The exact bytes whose hash is in the log; they tell all, so that no auditor gets them."""
 
-        def allowed(visit: Visit) -> Reading[bytes]:
-            if not visit.sees(_JOURNAL):
-                return Reading(NotFound(NO_RECORD))
-            return work(visit)
+        def work(visit: Visit) -> Reading[bytes]:
+            leaf = self._leaves.leaf(visit.door, text[21:])
+            if leaf is None or self.doors.shown(visit)(entry_of(leaf)) is None:
+                return _absent()
+            return _named(leaf, text)
 
-        if not ask.own:
-            return self._gate.read(ask, allowed)
-        answer = work(self._gate.enter(ask)).answer
-        if isinstance(answer, Refusal):
-            raise answer
-        return answer
+        return self.doors.read(_ask(caller, request, text), work, whole=True)
 
-    def _shown(self, visit: Visit) -> Callable[[Entry], bool]:
-        """Whether an entry may be seen: by a delegate, if it tells of nothing sealed from them."""
-        if visit.ask.own:
-            return lambda _: True
+    def _patient(self, caller: Caller, parameters: Sequence[tuple[str, str]]) -> str:
+        """The record that the search names, or the token's own."""
+        named = set()
+        for name, value in parameters:
+            kind, _, own = relative(value, self._base).rpartition("/")
+            if (name == "patient" and kind in ("", "Patient")) or (name, kind) == (
+                "entity", "Patient",
+            ):  # fmt: skip
+                named.add(own)
+        if not named and caller.kind == "patient":
+            return caller.patient or ""
+        if len(named) != 1 or not all(map(is_patient_id, named)):
+            raise BadParameter("a search names exactly one patient", "patient")
+        (patient,) = named
+        return patient
+
+
+class JournalDoors:
+    """Who may look at a journal, and how it is told."""
+
+    def __init__(self, records: Records, clock: Clock) -> None:
+        self.gate = Gate(records, clock)
+        self._records = records
+
+    def read(self, ask: Ask, work: Callable[[Visit], Reading[T]], *, whole: bool = False) -> T:
+        """What `work` reads, once that is journalled; the `whole` is not for auditors."""
+        return self.gate.read(ask, work, partial(self.admit, whole=whole))
+
+    def admit(self, ask: Ask, *, whole: bool) -> Visit:
+        """Like `Gate.enter`, for a journal: patient, delegate with that power, or auditor."""
+        if ask.caller.kind == "patient":
+            visit = self.gate.enter(ask)
+            decision = visit.decides(_JOURNAL)
+            if not isinstance(decision, Permit):
+                self.gate.refuse(visit, decision.rule)
+            return visit
+        entered = self.gate.knock(ask)
+        if entered is None:
+            raise NoPermit(NO_PERMIT)
+        if whole or not is_auditor(ask.caller):
+            self.gate.refuse(entered, "patient-only")
+        return replace(entered, rule=_AUDIT)
+
+    def shown(self, visit: Visit) -> Callable[[Entry], Entry | None]:
+        """An entry as who asks may see it; None when it is not for them."""
+        if visit.ask.caller.kind == "practitioner":
+            return metadata_of
+        hidden = set() if visit.ask.own else self._hidden(visit)
+        if not hidden:
+            return lambda entry: entry
+        return lambda entry: None if _tells_of(hidden, entry) else entry
+
+    def _hidden(self, visit: Visit) -> set[str]:
+        """Ids of what is sealed from a delegate, whatever other powers they lack."""
         whole = tuple(replace(d, powers=POWERS) for d in visit.standing.delegates)
         standing = replace(visit.standing, delegates=whole)
-        state = self._records.state(visit.door)
-        hidden = {
+        return {
             v.id
-            for v in state.current.values()
+            for v in self._records.state(visit.door).current.values()
             if not isinstance(decide(visit.asking, standing, v.item), Permit)
         }
 
-        def shows(entry: Entry) -> bool:
-            if not hidden:
-                return True
-            named = {what.split("/")[1] for what in entry.what} | {entry.consent}
-            told = any(name in entry.query for name in hidden)
-            return not entry.disclosed and named.isdisjoint(hidden) and not told
 
-        return shows
+def is_auditor(caller: Caller) -> bool:
+    """Whether they hold the role, and ask for what it is there for."""
+    return caller.role in REVIEWERS and caller.purpose in AUDIT_PURPOSES
 
 
-def _ask(caller: Caller, request: str, patient: str, action: Action) -> Ask:
-    if caller.kind != "patient":
-        raise Forbidden("only the patient reads their journal, and who has their power to")
-    caller.require_scope("AuditEvent", action)
-    return Ask(caller, patient, "read", action, "AuditEvent", request)
+def _tells_of(hidden: set[str], entry: Entry) -> bool:
+    named = {what.split("/")[1] for what in entry.what if "/" in what} | {entry.consent}
+    told = any(name in entry.query for name in hidden)
+    return bool(entry.disclosed) or told or not named.isdisjoint(hidden)
 
 
-class _Asked:
-    """The parameters of a search, each refused by name when it cannot be served."""
+def _ask(caller: Caller, request: str, text: str) -> Ask:
+    if not is_entry_id(text):
+        raise NotFound("there is no such entry", "id")
+    caller.require_scope(TYPE, "read")
+    return Ask(caller, text[:20], "read", "read", f"{TYPE}/{text}", request)
 
-    def __init__(self, parameters: Sequence[tuple[str, str]]) -> None:
-        self.patient = ""
-        self.before = ""
-        self.since = ""
-        self.until = "~"
-        self.count = COUNT_DEFAULT
-        self.kept = ""
-        readers: dict[str, Callable[[str], None]] = {
-            "patient": self._patient, "entity": self._patient, "date": self._date,
-            "_count": self._count, "_page": self._page,
-        }  # fmt: skip
-        for name, value in parameters:
-            if name not in readers:
-                raise BadParameter("not a parameter of AuditEvent that is served", name)
-            readers[name](value)
-            if name in ("date", "_count"):
-                self.kept += "&" + urlencode({name: value})
 
-    def within(self, at: str) -> bool:
-        """Whether an instant is in the dates asked for."""
-        return self.since <= at < self.until
+def _named(body: bytes, text: str) -> Reading[bytes]:
+    return Reading(body, [f"{TYPE}/{text}"], text[21:])
 
-    def _patient(self, value: str) -> None:
-        self.patient = value.removeprefix("Patient/")
 
-    def _count(self, value: str) -> None:
-        if not value.isdecimal() or not 0 < int(value) <= COUNT_MAX:
-            raise BadParameter(f"_count is a whole number from 1 to {COUNT_MAX}", "_count")
-        self.count = int(value)
-
-    def _page(self, value: str) -> None:
-        if len(value) != 16 or not value.isalnum():
-            raise BadParameter("not a page link of ours", "_page")
-        self.before = value
-
-    def _date(self, value: str) -> None:
-        prefix, rest = (value[:2], value[2:]) if value[:2].isalpha() else ("eq", value)
-        try:
-            first, after = in_utc(rest), in_utc(rest, end=True)
-            if "T" in rest:  # a time lasts as long as it is told: a second or a millisecond
-                after = (first if "." in rest else first[:-5] + ".999Z") + "~"
-        except ValueError:
-            raise BadParameter("not a date", "date") from None
-        if prefix not in ("eq", "ge", "gt", "le", "lt"):
-            raise BadParameter("date takes eq, ge, gt, le or lt", "date")
-        if prefix in ("eq", "ge"):
-            self.since = max(self.since, first)
-        if prefix == "gt":
-            self.since = max(self.since, after)
-        if prefix in ("eq", "le"):
-            self.until = min(self.until, after)
-        if prefix == "lt":
-            self.until = min(self.until, first)
+def _absent() -> Reading[bytes]:
+    return Reading(NotFound("there is no such entry", "id"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlencode
 
 from dmp.domain.record import Version
 
+PAGE = "_page"
 PAGE_BYTES_MAX = 3 * 1024 * 1024
 _AROUND = 200  # bytes of an entry besides its resource
 Total = Literal["accurate", "none", "only"]
@@ -27,6 +29,12 @@ class Listing:
     parameters: Sequence[tuple[str, str]]
     count: int | None
     total: Total
+
+    def url(self, base: str, token: str | None) -> str:
+        """Its address, that of its first page without a token."""
+        rest = [(name, value) for name, value in self.parameters if name != PAGE]
+        query = urlencode([*rest, *([(PAGE, token)] if token else [])])
+        return f"{base}/{self.path}" + (f"?{query}" if query else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import commit_id
@@ -21,10 +20,9 @@ from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, Unavailable
 from dmp.fhir import bundle
 from dmp.use_cases.gate import Reading, Visit
-from dmp.use_cases.listings import Found, Key, Listing, Shown
+from dmp.use_cases.listings import PAGE, Found, Key, Listing, Shown
 from dmp.use_cases.ports import Paging, Records
 
-PAGE = "_page"
 SKEW_MS = 30_000  # a commit may become visible a little after its own time
 MARKS_MAX = 400  # of the commits of that time, so that a link fits a request line
 _MARK = 4
@@ -89,7 +87,7 @@ class Pages:
             after, along, until, marks, bound = json.loads(plaintext)
         except (binascii.Error, ValueError, Unavailable):
             raise BadParameter("not a page link of ours", PAGE) from None
-        if bound != _bound(visit.ask.caller, listing):
+        if bound != bound_to(visit.ask.caller, listing):
             raise BadParameter("the page link is another caller's or another search's", PAGE)
         kind, _, own = after.partition("/")
         return Page((kind, own), along, until, Marks(base64.b64decode(marks)), token)
@@ -125,14 +123,12 @@ class Pages:
             until, also = _seen(shown.found.seen, visit.now_ms)
         marks = base64.b64encode(also.packed).decode()
         after = "/".join(shown.last or ())
-        onward = [after, shown.along, until, marks, _bound(visit.ask.caller, listing)]
+        onward = [after, shown.along, until, marks, bound_to(visit.ask.caller, listing)]
         sealed = self._paging.seal_page(visit.door, json.dumps(onward).encode())
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def _url(self, listing: Listing, token: str | None) -> str:
-        rest = [(name, value) for name, value in listing.parameters if name != PAGE]
-        query = urlencode([*rest, *([(PAGE, token)] if token else [])])
-        return f"{self._base}/{listing.path}" + (f"?{query}" if query else "")
+        return listing.url(self._base, token)
 
 
 def _seen(versions: Iterable[Version], now_ms: int) -> tuple[str, Marks]:
@@ -148,7 +144,8 @@ def _seen(versions: Iterable[Version], now_ms: int) -> tuple[str, Marks]:
     return until, Marks(b"".join(map(_mark, recent)))
 
 
-def _bound(caller: Caller, listing: Listing) -> str:
+def bound_to(caller: Caller, listing: Listing) -> str:
+    """What a link keeps of whose it is, and of which listing."""
     who = caller.practitioner or caller.patient or ""
     rest = sorted((n, v) for n, v in listing.parameters if n != PAGE)
     text = json.dumps([caller.client_id, who, caller.organization, listing.path, rest])

@@ -15,7 +15,7 @@ from dmp.domain.access import Permit
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import is_patient_id, resource_id
 from dmp.domain.record import State, Version
-from dmp.domain.refusals import BadParameter, Issue, NotFound
+from dmp.domain.refusals import BadParameter, NotFound
 from dmp.fhir import compartment, json_reader, lastn, outcome, search, search_order
 from dmp.fhir.search_includes import Includer
 from dmp.fhir.search_parameters import parameter
@@ -153,11 +153,7 @@ class Search:
         return json_reader.write(subset(resource, query.summary, query.elements))
 
     def _outcome(self, request: str) -> bytes | None:
-        if not self.query.unknown:
-            return None
-        text = "not a search parameter that is served here: it was ignored"
-        issues = [Issue(text, name, "not-supported", "warning") for name in self.query.unknown]
-        return outcome.operation_outcome(issues, "bad-parameter", request)
+        return outcome.ignored(self.query.unknown, request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from dmp.domain.refusals import BadParameter, NotFound
 from dmp.fhir import bundle, compartment
 from dmp.use_cases.access_queries import Request, historic
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
-from dmp.use_cases.pages import PAGE, SKEW_MS
+from dmp.use_cases.listings import PAGE
+from dmp.use_cases.pages import SKEW_MS
 from dmp.use_cases.ports import Clock, Records
 from dmp.use_cases.restrictions import reach
 
