@@ -23,6 +23,7 @@ from dmp.adapters.dynamodb.client import dynamodb
 from dmp.adapters.dynamodb.log_rows import DynamoLogRows
 from dmp.adapters.queues import LeavesQueue, NoticeQueue, leaf_of
 from dmp.domain.identifiers import is_entry_id
+from dmp.domain.notices import DIGEST
 from dmp.domain.refusals import Unavailable
 from dmp.use_cases.sealing import Leaf
 from infra.stacks import outputs
@@ -78,7 +79,7 @@ class Redrive:
         """Hand on those that are still owed. Two of one notice are told once: it is claimed."""
         table, batch = self.outputs["RecordsTable"], Batch(dynamodb())
         for patient, entry in notices:
-            if not is_entry_id(f"{patient}.{entry}"):
+            if not is_entry_id(f"{patient}.{entry}") and not str(entry).startswith(DIGEST):
                 raise Unreadable
             batch.want(table, pk=patient, sk=f"N#{entry}")
         rows = {(row["pk"], row["sk"][2:]): row for row in batch.fetch()[table]}

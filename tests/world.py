@@ -79,7 +79,13 @@ class World:
         row = {"active": {"BOOL": active}, "role": {"S": "physician"}}
         self.put_row(f"role#{practitioner}#{organization}", starts={"S": "2020-01-01"}, **row)
 
-    def open_record(self, policy: Policy = "deny", language: Any = "fr", cin: str = "") -> Caller:
+    def open_record(
+        self,
+        policy: Policy = "deny",
+        language: Any = "fr",
+        cin: str = "",
+        contact: Contact | None = None,
+    ) -> Caller:
         """A new record; its patient, signed in. With `cin` the registry knows them by it."""
         now = self.clock.now_ms()
         patient = patient_id(self.clock.random_bits(100))
@@ -101,7 +107,7 @@ class World:
             "PATRQT", "00" * 16, "test",
         )  # fmt: skip
         notice = Notice("welcome", instant(now), reference_of(name), now // 1000)
-        contact = Contact("+212612345678", None, language, "sms")
+        contact = contact or Contact("+212612345678", None, language, "sms")
         opening = Opening(
             self.vault.new_keys(patient), Standing(1, policy, owner=patient), contact, version,
             entry, notice, (

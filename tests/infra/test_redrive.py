@@ -111,6 +111,18 @@ def test_a_notice_still_owed_is_sent_once_however_often_it_is_redriven(drive: Dr
     assert set(drive.counts().values()) == {0}
 
 
+def test_a_digest_is_a_notice_too(drive: Drive) -> None:
+    notice = drive.owed()
+    table = {"TableName": drive.outputs["RecordsTable"]}
+    dynamodb = drive.post.stack.client("dynamodb")
+    key = {"pk": {"S": notice["patient"]}, "sk": {"S": f"N#{notice['entry']}"}}
+    row = dynamodb.get_item(**table, Key=key)["Item"]
+    dynamodb.put_item(**table, Item={**row, "sk": {"S": "N#digest-20261122"}})
+    drive.put("NoticesDeadLetters", {**notice, "entry": "digest-20261122"})
+
+    assert "1 sent again: a notice still owed" in drive.run("NoticesDeadLetters")
+
+
 @pytest.mark.parametrize("queue", command.QUEUES)
 def test_what_is_no_message_of_the_queue_stays_and_stops_nothing(drive: Drive, queue: str) -> None:
     poison = ("not json", "null", "[]", "{}", '{"patient": "x", "entry": 1}', '{"id": "x"}')

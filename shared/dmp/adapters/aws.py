@@ -8,6 +8,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+# A message that timed out may have gone out: the next try is the ledger's, not botocore's.
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+_SENDING = ("sns", "ses")
 _CONFIG = Config(
     user_agent="dmp",  # composed anew for every call otherwise, at a tenth of its CPU
     connect_timeout=2,
@@ -27,7 +30,8 @@ def _session() -> boto3.session.Session:
 def client(service: str) -> Any:
     """The process's client of a service. Region, endpoint and credentials: the environment's."""
     made: Any = _session()
-    return made.client(service, config=_CONFIG)
+    config = _CONFIG.merge(_ONCE) if service in _SENDING else _CONFIG
+    return made.client(service, config=config)
 
 
 def forget() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -52,7 +53,7 @@ class Messages:
             )
         except (ClientError, BotoCoreError) as error:
             raise _sorted(error) from None
-        return str(answered["MessageId"])
+        return _id_of(answered)
 
     def mail(self, address: str, message: Message) -> str:
         """One mail, as text and HTML."""
@@ -67,7 +68,7 @@ class Messages:
             )
         except (ClientError, BotoCoreError) as error:
             raise _sorted(error) from None
-        return str(answered["MessageId"])
+        return _id_of(answered)
 
     def _by_phone(self, contact: Contact, message: Message) -> str:
         if not contact.phone:
@@ -78,6 +79,11 @@ class Messages:
         if not contact.email:
             raise Undeliverable
         return self.mail(contact.email, message)
+
+
+def _id_of(answered: Mapping[str, Any]) -> str:
+    """A provider that took the message and gave it no id took it all the same."""
+    return str(answered.get("MessageId") or "")
 
 
 def _text(value: str) -> dict[str, str]:
