@@ -9,6 +9,7 @@ from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.domain.caller import Caller
 from dmp.domain.consent import Policy
 from dmp.domain.journal import Entry
+from dmp.domain.record import Version
 from dmp.use_cases.ports import Door
 from tests.world import World, consent, observation
 
@@ -53,6 +54,12 @@ class Clinic:
     def rows(self, prefix: str) -> list[Mapping[str, Any]]:
         """Items of the record whose sort key begins so."""
         return list(self.store.items(self.id, prefix, f"{prefix}~"))
+
+    def log(self) -> list[Version]:
+        """Every version of every resource."""
+        door = self.store.enter(self.id, self.patient)
+        assert isinstance(door, Door)
+        return self.store.log(door)
 
     def entries(self) -> list[Entry]:
         """The journal, oldest first, without the opening and what the patient did."""

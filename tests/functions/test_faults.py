@@ -1,0 +1,185 @@
+"""Every AWS call of the main flows, failing in every way: honest, nothing half done, then it goes.
+
+After each fault the answer is the right one or a 503; sent again it succeeds; and the record is as
+if nothing had happened: versions without a hole, an entry for each disclosure, one notice owed.
+`make test` asks a quarter of the product, every site and every fault in turn; `make prove` all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests import samples
+from tests.aws_calls import forget
+from tests.clinic import Clinic
+from tests.faults import FAULTS, MODES, Site, faulty, possible, recorded
+from tests.world import BENNIS, Reply, World, consent, observation
+
+ALL = os.environ.get("DMP_FAULTS") == "all"
+Send = Callable[[], Reply]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """`ready` prepares a record and gives the request; `good` are the answers of its success.
+
+    `discloses`: its success hands out content. `versions`: of how many resources, each how many.
+    """
+
+    ready: Callable[[Clinic], Send]
+    good: tuple[int, ...]
+    discloses: bool = False
+    makes: tuple[int, ...] = ()
+
+
+def _get(path: str) -> Callable[[Clinic], Send]:
+    def ready(clinic: Clinic) -> Send:
+        body = observation(clinic.id)
+        made = clinic.world.call("POST /fhir/Observation", clinic.patient, body).json["id"]
+        request = f"GET {path.format(id=made, patient=clinic.id)}"
+        return lambda: clinic.world.call(request, clinic.doctor)
+
+    return ready
+
+
+def _create(clinic: Clinic) -> Send:
+    body = observation(clinic.id)
+    return lambda: clinic.world.call(
+        "POST /fhir/Observation", clinic.doctor, body, Idempotency_Key="k"
+    )
+
+
+def _update(clinic: Clinic) -> Send:
+    name = clinic.observe()
+    body = {**observation(clinic.id, value=80), "id": name}
+    request = f"PUT /fhir/Observation/{name}"
+    return lambda: clinic.world.call(request, clinic.doctor, body, Idempotency_Key="k")
+
+
+def _transaction(clinic: Clinic) -> Send:
+    body = samples.transaction(clinic.id, 3)
+    return lambda: clinic.world.call("POST /fhir", clinic.doctor, body, Idempotency_Key="k")
+
+
+def _consent(clinic: Clinic) -> Send:
+    body = consent(clinic.id, BENNIS)
+    return lambda: clinic.world.call("POST /fhir/Consent", clinic.patient, body)
+
+
+def _revoke(clinic: Clinic) -> Send:
+    request = f"DELETE /fhir/Consent/{clinic.consent}"
+    return lambda: clinic.world.call(request, clinic.patient)
+
+
+FLOWS = {
+    "read": Flow(_get("/fhir/Observation/{id}"), (200,), discloses=True),
+    "search": Flow(_get("/fhir/Observation?patient={patient}"), (200,), discloses=True),
+    "everything": Flow(_get("/fhir/Patient/{patient}/$everything"), (200,), discloses=True),
+    "create": Flow(_create, (201,), makes=(1,)),
+    "update": Flow(_update, (200,), makes=(2,)),
+    "transaction": Flow(_transaction, (200,), makes=(1, 1, 1)),
+    "consent": Flow(_consent, (201,)),
+    "revoke": Flow(_revoke, (204, 410)),
+}
+
+
+@pytest.fixture
+def clinics(world: World) -> Iterator[Callable[[], Clinic]]:
+    made: list[Clinic] = []
+
+    def fresh() -> Clinic:
+        made.append(Clinic(world))
+        return made[-1]
+
+    yield fresh
+    for clinic in made:
+        forget(clinic.id)
+
+
+def cold(world: World) -> None:
+    """Forget every key that a function has unwrapped."""
+    for folder, resource in (
+        ("access_queries", "AccessQueries"), ("record_writes", "RecordWrites"),
+        ("consent_changes", "ConsentChanges"),
+    ):  # fmt: skip
+        world.app(folder, resource).vault._rings.clear()
+
+
+def sites_of(flow: Flow, clinics: Callable[[], Clinic]) -> list[Site]:
+    clinic = clinics()
+    send = flow.ready(clinic)
+    cold(clinic.world)
+    return recorded(send)
+
+
+def modes(turn: int) -> tuple[str, ...]:
+    """Both in `make prove`; else every second pair of site and fault, first and every in turn."""
+    if ALL:
+        return MODES
+    return () if turn % 2 else (MODES[turn // 2 % 2],)
+
+
+def unharmed(flow: Flow, clinic: Clinic, disclosed: int, before: int, notices: int) -> None:
+    """What must hold of the record, whatever happened on the way."""
+    state: dict[str, list[int]] = {}
+    for version in sorted(clinic.log(), key=lambda v: (v.id, v.version)):
+        state.setdefault(version.id, []).append(version.version)
+    assert all(found == list(range(1, len(found) + 1)) for found in state.values())
+    written = sorted(
+        len(state[name]) for name in {v.id for v in clinic.log() if v.type in _WRITTEN}
+    )
+    if flow.makes:
+        assert tuple(written) == flow.makes
+    entries = len(clinic.rows("J#")) - before
+    assert disclosed <= entries <= 2  # one for each request that came so far, and never fewer
+    assert len(clinic.rows("N#")) == notices
+
+
+_WRITTEN = ("Observation", "Encounter")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", FLOWS)
+def test_each_call_of_a_flow_fails(
+    clinics: Callable[[], Clinic], name: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = FLOWS[name]
+    found = sites_of(flow, clinics)
+    assert len(found) >= 3
+    well = clinics()
+    flow.ready(well)()
+    notices = len(well.rows("N#"))
+    turns = [(n, site) for n, site in enumerate(found) if possible(site[0], fault)]
+    for turn, site in turns:
+        for mode in modes(turn + FAULTS.index(fault)):
+            clinic = clinics()
+            send = flow.ready(clinic)
+            before = len(clinic.rows("J#"))
+            cold(clinic.world)
+            with faulty(site, fault, mode) as struck:
+                first = send()
+            assert struck, (site, mode)
+            assert first.status in (*flow.good, 503), (site, mode, first.body)
+            again = send()
+            assert again.status in flow.good, (site, mode, again.body)
+            answers = [first.status, again.status]
+            disclosed = sum(status in flow.good for status in answers) if flow.discloses else 1
+            unharmed(flow, clinic, disclosed, before, notices)
+            capsys.readouterr()
+
+
+def test_the_call_sites_are_those_of_the_design(clinics: Callable[[], Clinic]) -> None:
+    """A flow that grows a call is asked for its faults at once; this shows what is asked."""
+    asked: dict[str, list[Any]] = {
+        name: [operation for operation, _ in sites_of(flow, clinics)]
+        for name, flow in FLOWS.items()
+    }
+    first_access = ["BatchGetItem", "Decrypt", "TransactWriteItems", "GetItem"]
+    assert asked["read"] == first_access
+    assert asked["update"][-1] == "TransactWriteItems"
+    assert sum(map(len, asked.values())) >= 28
