@@ -16,8 +16,9 @@ from dmp.adapters.signing import TokenKey
 from dmp.domain import scopes
 from dmp.domain.access_token import caller_of, claims_of
 from dmp.domain.caller import Caller
+from dmp.domain.directory_book import ROLES
 from dmp.domain.refusals import Unavailable
-from dmp.use_cases.directory import NAME_BYTES_MAX, ROLE_BYTES_MAX
+from dmp.use_cases.directory import NAME_BYTES_MAX
 from tests import oauth
 from tests.stack import Stack, stack
 
@@ -50,7 +51,7 @@ LONGEST = Caller(
     token_id="t" * 43,
     practitioner="200000011",
     organization="100000011",
-    role="r" * ROLE_BYTES_MAX,
+    role=max(ROLES, key=len),
     practitioner_name="\u0623" * (NAME_BYTES_MAX // 2),
     organization_name="\u0623" * (NAME_BYTES_MAX // 2),
     practitioner_id="p" * 64,
