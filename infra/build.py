@@ -52,7 +52,7 @@ def _python_3_13() -> str | None:
 
 def lambda_platform() -> Platform:
     """AWS Lambda as template.yaml asks for it."""
-    options = ("--python-version", "3.13", "--python-platform", "aarch64-manylinux2014")
+    options = ("--python-version", "3.13", "--python-platform", "aarch64-manylinux_2_28")
     return Platform("lambda", (*options, "--only-binary", ":all:"), _python_3_13())
 
 

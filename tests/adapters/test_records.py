@@ -166,7 +166,7 @@ def test_unprocessed_keys_are_fetched_again_and_never_absent(
 
     door = desk.door()
 
-    assert asked == [5, 4, 3, 2]
+    assert asked == [6, 5, 4, 3]
     assert door.active
     assert door.standing.owner == desk.id
     assert door.rows[f"session#s-{desk.id}"]["active"] is True
