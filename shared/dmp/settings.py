@@ -104,6 +104,13 @@ class AuthorizationSettings(RecordSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSettings(AuthorizationSettings):
+    """The patient's own pages: they sign in, and prove what stands in the sealed log."""
+
+    tiles_bucket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IdentifierSettings(RecordSettings):
     """access_queries and record_writes: they also find a person by national identifier."""
 

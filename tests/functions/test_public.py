@@ -126,6 +126,16 @@ PAGES = {
     ("get", "/oauth2/authorize"),
     ("get", "/oauth2/enrolment"),
     ("post", "/oauth2/authorize"),
+    ("get", "/account"),
+    ("get", "/account/sign-in"),
+    ("post", "/account/sign-in"),
+    ("post", "/account/sign-out"),
+    ("get", "/account/journal"),
+    ("get", "/account/journal/{id}"),
+    ("post", "/account/journal/{id}"),
+    ("get", "/account/journal/{id}/{part}"),
+    ("get", "/account/preferences"),
+    ("post", "/account/preferences"),
 }
 
 

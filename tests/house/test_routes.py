@@ -136,6 +136,6 @@ def test_only_what_must_be_public_is() -> None:
     assert auth["DefaultAuthorizer"] == "Bearer"
     prefixes = ("/oauth2/", "/activations", "/fhir/metadata", "/fhir/.well-known/", "/openapi.json",
                 "/fhir/StructureDefinition", "/fhir/ValueSet", "/journal/key", "/docs",
-                "/journal/checkpoint", "/journal/consistency/", "/postman.json",
+                "/journal/checkpoint", "/journal/consistency/", "/postman.json", "/account",
                 "/.well-known/")  # fmt: skip
     assert public == {p for _, p in ROUTES if p.startswith(prefixes)}

@@ -126,10 +126,12 @@ def test_who_may_open_records_and_who_contacts() -> None:
         "ConsentChanges",
         "Journal",
         "Compaction",
+        "Account",
     }
     assert _unwraps("notice") == {
         "Tokens",
         "Authorization",
+        "Account",
         "NotificationsApi",
         "NotificationsSender",
         "Passkeys",
@@ -161,7 +163,7 @@ def test_nothing_of_the_record_is_ever_deleted() -> None:
         if "dynamodb:DeleteItem" in actions(statement)
     ]
     registry = {"Fn::GetAtt": ["RegistryTable", "Arn"]}
-    taking = ("Tokens", "Authorization", "Passkeys")
+    taking = ("Tokens", "Authorization", "Passkeys", "Account")
     assert deleting == [(name, registry) for name in taking]
 
 

@@ -70,7 +70,7 @@ def test_the_list_names_records_and_times_and_nobody(clinic: Clinic) -> None:
 
     listed = waiting(clinic)
     assert {one["id"] for one in listed} == set(names)
-    assert all(set(one) == {"id", "opened", "state"} for one in listed)
+    assert all(set(one) == {"id", "kind", "opened", "state"} for one in listed)
     assert all(one["state"] == "open" for one in listed)
 
 
@@ -202,6 +202,6 @@ def test_what_reviews_cost_in_calls(clinic: Clinic) -> None:
     with counted() as contested:
         contest(clinic, name)
 
-    assert read == ["BatchGetItem", "GetItem", "Query", "PutItem"]
-    assert answered == ["BatchGetItem", "GetItem", "Query", "TransactWriteItems"]
-    assert contested == ["BatchGetItem", "GetItem", "TransactWriteItems"]
+    assert read == ["BatchGetItem", "BatchGetItem", "Query", "PutItem"]
+    assert answered == ["BatchGetItem", "BatchGetItem", "Query", "TransactWriteItems"]
+    assert contested == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]

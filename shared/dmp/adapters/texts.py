@@ -102,6 +102,16 @@ _SOURCES = {
         _("DMP: urgent access by {who} on {at}, reviewed: NOT justified. See your journal. "
           "Ref. {reference}"),
     ),
+    "dispute-justified": _Source(
+        _("The access you asked about"),
+        _("DMP: access by {who} on {at}, which you asked about: justified. See your journal. "
+          "Ref. {reference}"),
+    ),
+    "dispute-unjustified": _Source(
+        _("The access you asked about"),
+        _("DMP: access by {who} on {at}, which you asked about: NOT justified. See your "
+          "journal. Ref. {reference}"),
+    ),
     "refused": _Source(
         _("Access to your record refused"),
         _("DMP: {who} was refused your record three times, last on {at}. See your journal. "

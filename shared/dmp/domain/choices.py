@@ -57,7 +57,7 @@ def choices(scopes: Iterable[str], contexts: Collection[str] = ("patient",)) -> 
         for writes, letters in ((False, READ), (True, WRITE)):
             kept = "".join(letter for letter in scope.letters if letter in letters)
             if kept:
-                place = KINDS.index(_kind(scope.type))
+                place = KINDS.index(kind_of(scope.type))
                 part = Scope(scope.context, scope.type, kept, scope.restriction)
                 groups.setdefault((writes, place, scope.restriction), []).append(part)
     return [
@@ -78,5 +78,6 @@ def chosen(offered: Iterable[Choice], ids: Collection[str]) -> list[str]:
     return [scope for choice in offered if choice.id in ids for scope in choice.scopes]
 
 
-def _kind(resource_type: str) -> str:
+def kind_of(resource_type: str) -> str:
+    """The kind of data that a type belongs to; `*` is all of them."""
     return "everything" if resource_type == "*" else _KIND_OF.get(resource_type, "other")

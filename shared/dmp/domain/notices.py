@@ -19,7 +19,7 @@ Kind = Literal[
     "new-delegate", "ended-delegate", "chosen-delegate",
     "review-justified", "review-unjustified", "export", "passkey-added", "passkey-removed",
     "passkey-refused", "pin-changed", "pin-locked", "recovery-used",
-    "refused", "digest",
+    "refused", "digest", "dispute-justified", "dispute-unjustified",
 ]  # fmt: skip
 SHARDS = 8
 DIGEST = "digest-"

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dmp.domain.refusals import Refusal, TooMany
+from dmp.domain.refusals import NotFound, Refusal, TooMany
 from dmp.edge.browser import cookie_of, cookie_value
 from dmp.edge.http import Answer, Api, Request, request_id_of
 from dmp.edge.language import NAMES, chosen, words_of
@@ -84,13 +85,14 @@ class Kit:
         """The page of a template.
 
         `values` are its names; `here`, when given, is the address that the language links keep
-        (a GET). `script` names the page's own script. `leads_to` is an address outside to which a
-        form of the page may be redirected: Chromium holds `form-action` against redirects too.
+        (a GET). `script` names the page's own, by spaces. `leads_to` is an address outside to which
+        a form of the page may be redirected: Chromium holds `form-action` against redirects too.
         """
         words = words_of(reader.language)
-        script, script_hash = _inlined(str(values["script"])) if "script" in values else ("", "")
+        script, script_hash = _inlined(*str(values.get("script", "")).split())
         given: dict[str, object] = {
-            "here": None, "t": words.t, "plain": words.plain, "words": words, "languages": NAMES,
+            "here": None, "home": "", "languages": NAMES,
+            "t": words.t, "plain": words.plain, "words": words,
             "style": self._style, "with_language": self.with_language, "failed": status >= 400,
             **values, "script": script,
         }  # fmt: skip
@@ -135,9 +137,10 @@ class Kit:
 class PageApi(Api):
     """An Api whose refusals and failures are pages, too."""
 
-    def __init__(self, name: str, kit: Kit) -> None:
+    def __init__(self, name: str, kit: Kit, home: str = "") -> None:
         super().__init__(name)
         self.kit = kit
+        self.home = home
 
     def accept(self, accept: str, formats: list[str]) -> None:
         """A page is answered whatever is asked for: a person reads it."""
@@ -145,7 +148,8 @@ class PageApi(Api):
     def refused(self, refusal: Refusal, event: Mapping[str, Any]) -> Answer:
         """A page that says it in the reader's words; the refusal's own text is for developers."""
         status, _ = response_of(refusal)
-        kind = "busy" if isinstance(refusal, TooMany) else "wrong"
+        kind = "absent" if self.home and isinstance(refusal, NotFound) else "wrong"
+        kind = "busy" if isinstance(refusal, TooMany) else kind
         answered = self._told(status, kind, event)
         if isinstance(refusal, TooMany):
             waited = {"Retry-After": str(refusal.retry_after_s)}
@@ -161,13 +165,16 @@ class PageApi(Api):
         asked = (event.get("queryStringParameters") or {}).get("lang")
         kept = cookie_value(headers, LANGUAGE_COOKIE, secure=self.kit.secure)
         language = chosen(asked, kept, headers.get("accept-language", ""))
-        values = {"kind": kind, "request_id": request_id_of(event)}
+        values = {"kind": kind, "request_id": request_id_of(event), "home": self.home}
         return self.kit.page("error.html", Reader(language), values, status=status)
 
 
-def _inlined(name: str) -> tuple[Markup, str]:
-    """A file of ours as it stands in the page, and the policy's word for it."""
-    text = (PAGES / name).read_text("utf-8")
+@cache
+def _inlined(*names: str) -> tuple[Markup, str]:
+    """Files of ours as they stand in the page, and the policy's word for them; empty for none."""
+    text = "".join((PAGES / name).read_text("utf-8") for name in names)
+    if not names:
+        return Markup(""), ""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Markup(text), f"'sha256-{digest}'"  # noqa: S704  # ours, and no reader's word in it
 

@@ -55,3 +55,8 @@ def line_of(choice: Choice, words: Words) -> Line:
         part = ", ".join(f"{n} = {v}" for n, v in choice.restriction)
         hints.append(words.t(_PART, part=part))
     return Line(choice.id, words.t(name), Markup(" · ").join(hints))
+
+
+def kind_word(kind: str, words: Words) -> Markup:
+    """What a kind of data is called."""
+    return words.t(_KINDS[kind][0])

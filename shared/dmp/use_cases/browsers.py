@@ -69,10 +69,11 @@ class Browsers:
 
     def begin(self, held: Held | None, flow: str) -> Held:
         """The browser with an app's request begun in it; a new one when it was not known."""
-        if held is None:
-            made = self._secret()
-            held = Held(made, Browser(_hash(made), self._now() + IDLE_S))
-        return self._changed(held, lambda b: b.with_flow(flow))
+        return self._changed(held or self._new(), lambda b: b.with_flow(flow))
+
+    def met(self) -> Held:
+        """A browser that was not known, and that no app sent."""
+        return self._changed(self._new(), lambda b: b)
 
     def start(self, held: Held, system: str, value: str, address: str) -> tuple[Held, bool]:
         """Send a code to whoever has the identifier; whether it went out is for operators alone."""
@@ -152,6 +153,10 @@ class Browsers:
                 break
             browser = found
         raise Unavailable("browser")
+
+    def _new(self) -> Held:
+        made = self._secret()
+        return Held(made, Browser(_hash(made), self._now() + IDLE_S))
 
     def _secret(self) -> str:
         return secret(self.clock.random_bits(SECRET_BITS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from dmp.domain.contact import Contact
@@ -28,11 +29,11 @@ class Meetings(Protocol):
 class ReviewList(Protocol):
     """What the region's officer looks at."""
 
-    def review(self, consent: str) -> Review | None:
-        """As it stands, consistently read; `seen` is its state."""
+    def reviews(self, names: Sequence[str]) -> Mapping[str, Review]:
+        """Those there are, by name, as they stand, consistently read; `seen` is their state."""
 
     def waiting(self) -> list[str]:
-        """The consents of the oldest reviews that wait, eventually consistent."""
+        """The names of the oldest reviews that wait, eventually consistent."""
 
 
 class Leaves(Protocol):

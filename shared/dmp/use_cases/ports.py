@@ -14,6 +14,7 @@ from dmp.domain.notices import Notice
 from dmp.domain.record import State, Version
 
 Key = tuple[str, str]  # type and id: two types may bear one id
+ReviewKind = Literal["break-glass", "dispute"]
 Race = Literal["policy", "pointer", "access", "once", "swap", "id", "code", "contact", "review"]
 
 
@@ -108,20 +109,23 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A break-glass that the region's officer looks at; no name of a person is in it.
+    """What the region's officer looks at; no name of a person is in it.
 
-    `consent` is its Consent's id, `entry` the journal entry that tells the reason, `opened` in
-    epoch seconds; `state` is what it becomes, `seen` what it must be (empty: it must be new),
-    `contest` the entry with the patient's words, `outcome` the officer's.
+    `name` is the id of a break-glass's Consent, or of the entry that opened an access which the
+    patient disputes. `entry` is the journal entry that tells of it, `opened` in epoch seconds;
+    `state` is what it becomes, `seen` what it must be (empty: it must be new), `contest` the entry
+    with the patient's words, `outcome` the officer's and `answer` the entry with their words.
     """
 
-    consent: str
+    name: str
     entry: str
     opened: int
     state: str = "open"
     seen: str = ""
     contest: str = ""
     outcome: str = ""
+    answer: str = ""
+    kind: ReviewKind = "break-glass"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Every break-glass is reviewed: the officer's list, their answer, and the patient's contest.
+"""What the region's officer looks at: every break-glass, and the accesses that patients dispute.
 
 The list names no person; what was said and why stays sealed in the patient's journal, and who opens
 it there is journalled. An answer holds only for what the officer saw.
@@ -12,16 +12,22 @@ from typing import Any
 
 from dmp.domain import grants as rules
 from dmp.domain.caller import Caller
-from dmp.domain.identifiers import commit_id, resource_id
+from dmp.domain.identifiers import commit_id, is_entry_id, resource_id
 from dmp.domain.instants import instant
 from dmp.domain.journal import Entry, entry_of
-from dmp.domain.notices import Notice, reference_of
+from dmp.domain.notices import Kind, Notice, reference_of
 from dmp.domain.refusals import Forbidden, Invalid, NotFound, PreconditionFailed, Unavailable
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit
 from dmp.use_cases.grant_ports import Leaves, ReviewList
 from dmp.use_cases.ports import Clock, Raced, Records, Review, Write
 
 _RULE = "review"
+_NOTICES: Mapping[tuple[str, str], Kind] = {
+    ("break-glass", "justified"): "review-justified",
+    ("break-glass", "unjustified"): "review-unjustified",
+    ("dispute", "justified"): "dispute-justified",
+    ("dispute", "unjustified"): "dispute-unjustified",
+}
 _MEMBERS = frozenset({"outcome", "answer"})
 
 
@@ -48,8 +54,10 @@ class Reviews:
         """What waits, oldest first: ids and states."""
         _officer_only(asked.caller)
         self._gate.knock(_ask(asked, "0" * 20, "search"))  # the caller must be live all the same
-        found = [self._reviews.review(consent) for consent in self._reviews.waiting()]
-        return [_listed(review) for review in found if review and review.state != "reviewed"]
+        names = self._reviews.waiting()
+        found = self._reviews.reviews(names)
+        live = [found[name] for name in names if name in found]
+        return [_listed(review) for review in live if review.state != "reviewed"]
 
     def read(self, asked: Asked, text: str) -> dict[str, object]:
         """One review whole: who, when, why, and the patient's words. Journalled in their record."""
@@ -86,9 +94,9 @@ class Reviews:
         opened = self._entry(visit, review.entry)
         reason = {"code": outcome.upper(), "text": words}
         entry = replace(self._gate.entry(visit, "permit", _RULE), reason=reason)
-        settled = replace(review, state="reviewed", outcome=outcome)
+        settled = replace(review, state="reviewed", outcome=outcome, answer=entry.entry)
         notice = Notice(
-            kind="review-justified" if outcome == "justified" else "review-unjustified",
+            kind=_NOTICES[review.kind, outcome],
             at=opened.at,
             reference=reference_of(entry.entry),
             due=self._clock.now_ms() // 1000,
@@ -114,9 +122,10 @@ class Reviews:
     def _enter(self, asked: Asked, text: str, action: Any) -> tuple[Visit, Review]:
         _officer_only(asked.caller)
         name = resource_id(text)
-        patient = name.patient if name and name.commit else "0" * 20
+        known = is_entry_id(text) or (name is not None and name.commit is not None)
+        patient = text.partition(".")[0] if known else "0" * 20
         visit = self._gate.knock(_ask(asked, patient, action))
-        review = self._reviews.review(text) if visit is not None else None
+        review = self._reviews.reviews([text]).get(text) if visit is not None else None
         if visit is None or review is None:
             raise NotFound("there is no such review", "id")
         return visit, review
@@ -134,12 +143,13 @@ def _ask(asked: Asked, patient: str, action: Any) -> Ask:
 
 def _officer_only(caller: Caller) -> None:
     if caller.kind != "practitioner" or caller.role not in rules.REVIEWERS:
-        raise Forbidden(f"only {' or '.join(sorted(rules.REVIEWERS))} reviews break-glass")
+        raise Forbidden(f"only {' or '.join(sorted(rules.REVIEWERS))} reviews accesses")
 
 
 def _listed(review: Review) -> dict[str, object]:
     told: dict[str, object] = {
-        "id": review.consent,
+        "id": review.name,
+        "kind": review.kind,
         "opened": instant(review.opened * 1000),
         "state": review.state,
     }

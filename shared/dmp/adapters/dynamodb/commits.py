@@ -272,13 +272,15 @@ def _put_grant(transaction: Transaction, write: Write) -> None:
         transaction.update("code", meeting_item(key), [MeetingItem.mac.remove()], live)
     if (review := write.review) is not None:
         item = ReviewItem(
-            review_key(review.consent),
+            review_key(review.name),
             review=OPEN if review.state != "reviewed" else None,
             opened=review.opened,
             state=review.state,
             entry=review.entry,
             contest=review.contest or None,
             outcome=review.outcome or None,
+            answer=review.answer or None,
+            kind=review.kind if review.kind != "break-glass" else None,
         )
         unmoved = ReviewItem.state == review.seen if review.seen else ReviewItem.pk.does_not_exist()
         transaction.put("review", item, unmoved)

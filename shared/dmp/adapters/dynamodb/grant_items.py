@@ -29,10 +29,11 @@ class MeetingItem(Model):
 
 
 class ReviewItem(Model):
-    """review#<consent>: a break-glass that waits for the officer, or is settled.
+    """review#<name>: a break-glass or a disputed access; it waits for the officer, or is settled.
 
     `review` is there while it waits, and puts it in the sparse index.
-    `entry` and `contest` are journal entries of that record, where all that was said is sealed.
+    `entry`, `contest` and `answer` are journal entries of that record, where all that was said is
+    sealed. `kind` is left out of a break-glass.
     """
 
     class Meta:
@@ -48,6 +49,8 @@ class ReviewItem(Model):
     entry = UnicodeAttribute()
     contest = UnicodeAttribute(null=True)
     outcome = UnicodeAttribute(null=True)
+    answer = UnicodeAttribute(null=True)
+    kind = UnicodeAttribute(null=True)
 
 
 def meeting_item(key: str) -> MeetingItem:
@@ -55,6 +58,6 @@ def meeting_item(key: str) -> MeetingItem:
     return MeetingItem(f"meeting#{key}")
 
 
-def review_key(consent: str) -> str:
-    """The key of the review of a break-glass consent."""
-    return f"review#{consent}"
+def review_key(name: str) -> str:
+    """The key of the review of a break-glass consent, or of a disputed access."""
+    return f"review#{name}"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.commits import ring_of
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
@@ -13,7 +17,6 @@ from dmp.adapters.dynamodb.grant_items import (
     review_key,
 )
 from dmp.adapters.dynamodb.rates import Rates
-from dmp.adapters.dynamodb.registry import found
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.domain.contact import Contact
 from dmp.domain.grants import Meeting
@@ -67,23 +70,12 @@ class GrantRows:
             return None
         return Contact.from_bytes(ring_of(door).open("notice", CONTACT, item.b))
 
-    def review(self, consent: str) -> Review | None:
-        """One consistent GetItem."""
-        item = found(ReviewItem, review_key(consent))
-        if item is None:
-            return None
-        return Review(
-            consent=consent,
-            entry=item.entry,
-            opened=int(item.opened),
-            state=item.state,
-            seen=item.state,
-            contest=item.contest or "",
-            outcome=item.outcome or "",
-        )
+    def reviews(self, names: Sequence[str]) -> Mapping[str, Review]:
+        """One consistent BatchGetItem; none where nothing is asked for."""
+        return reviews_of(self._registry, names)
 
     def waiting(self) -> list[str]:
-        """The consents of the oldest 100 reviews that wait: one Query of the sparse index."""
+        """The names of the oldest 100 reviews that wait: one Query of the sparse index."""
         page = available(
             lambda: dynamodb().query(
                 TableName=self._registry,
@@ -94,3 +86,26 @@ class GrantRows:
             )
         )
         return [item["pk"]["S"].partition("#")[2] for item in page["Items"]]
+
+
+def reviews_of(registry: str, names: Sequence[str]) -> Mapping[str, Review]:
+    """Rows of the registry as reviews, by name."""
+    batch = Batch(dynamodb())
+    for name in names:
+        batch.want(registry, pk=review_key(name))
+    found = [_review(row) for row in batch.fetch()[registry]]
+    return {review.name: review for review in found}
+
+
+def _review(row: Mapping[str, Any]) -> Review:
+    return Review(
+        name=row["pk"].partition("#")[2],
+        entry=row["entry"],
+        opened=int(row["opened"]),
+        state=row["state"],
+        seen=row["state"],
+        contest=row.get("contest", ""),
+        outcome=row.get("outcome", ""),
+        answer=row.get("answer", ""),
+        kind=row.get("kind", "break-glass"),
+    )

@@ -1,0 +1,33 @@
+"""The routes below /account: pages of the patient's own, with the browser's cookie as session."""
+
+from __future__ import annotations
+
+from dmp.edge.account_desk import ACCOUNT, JOURNAL, PREFERENCES, SIGN_IN, SIGN_OUT
+from dmp.edge.account_journal import JournalPages
+from dmp.edge.account_preferences import PreferencePages
+from dmp.edge.account_sign_in import SignInPages
+from dmp.edge.http import FORM, Answer, Request
+from dmp.edge.pages import Kit, PageApi
+
+
+def account_api(
+    kit: Kit, sign_in: SignInPages, journal: JournalPages, preferences: PreferencePages
+) -> PageApi:
+    """The API."""
+    api = PageApi("account", kit, kit.link(JOURNAL))
+
+    @api.route(ACCOUNT, ["GET"])
+    def first(_: Request) -> Answer:
+        """The journal is the first page."""
+        return kit.redirect(kit.link(JOURNAL))
+
+    api.route(SIGN_IN, ["GET"])(sign_in.show)
+    api.route(SIGN_IN, ["POST"], (FORM,))(sign_in.act)
+    api.route(SIGN_OUT, ["POST"], (FORM,))(sign_in.leave)
+    api.route(JOURNAL, ["GET"])(journal.listed)
+    api.route(f"{JOURNAL}/{{id}}", ["GET"])(journal.shown)
+    api.route(f"{JOURNAL}/{{id}}", ["POST"], (FORM,))(journal.dispute)
+    api.route(f"{JOURNAL}/{{id}}/{{part}}", ["GET"])(journal.file)
+    api.route(PREFERENCES, ["GET"])(preferences.shown)
+    api.route(PREFERENCES, ["POST"], (FORM,))(preferences.act)
+    return api
