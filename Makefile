@@ -1,7 +1,7 @@
 # Everything a person does with this project. A fresh machine needs Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := default
-.PHONY: default help setup run stop demo test check prove bench deploy redrive reconcile
+.PHONY: default help setup run stop demo test check prove bench cost deploy redrive reconcile
 
 export UV_LINK_MODE := copy
 export SAM_CLI_TELEMETRY := 0
@@ -70,6 +70,9 @@ bench: setup ## figures against budget: calls, units, CPU
 
 reconcile: setup ## every notice owed was told (STACK=dmp-prod-ma-06 FROM=2026-11-01 UNTIL=2026-11-30)
 	@$(PY) -m infra.reconcile $(or $(STACK),dmp-sandbox) $(if $(FROM),--from $(FROM)) $(if $(UNTIL),--until $(UNTIL))
+
+cost: setup ## a million accesses: from what make bench measured and infra/prices.yaml
+	@$(PY) -m infra.cost
 
 deploy: setup ## one region's cell on AWS: make deploy REGION=MA-06 STAGE=prod
 	@if [ -z "$(REGION)" ] || [ -z "$(STAGE)" ]; then \

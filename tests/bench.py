@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 from unittest import mock
@@ -24,17 +24,20 @@ from rich.console import Console
 from rich.table import Table
 
 from dmp.adapters import aws
+from dmp.domain.identifiers import commit_id
 from dmp.fhir import json_reader
 from dmp.fhir.validator import validate
 from infra import build
 from infra.build import ROOT
+from infra.cost import MEASURED, Measured
 from infra.local.emulator import LOCAL, Emulator
 from tests import samples
 from tests.measure import Meter
-from tests.stack import ACCOUNT, AWS, Stack
-from tests.world import World, consent, observation
+from tests.stack import ACCOUNT, AWS, Context, Stack
+from tests.world import Reply, World, consent, observation
 
 console = Console(highlight=False)
+SERVICES = ("dynamodb", "kms", "sqs", "sns", "s3")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Bench:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.meter = Meter().attach(aws.client("dynamodb"), aws.client("kms"))
+        self.meter = Meter().attach(*map(aws.client, SERVICES))
+        self.counts: dict[str, Measured] = {}
         self.patient = world.open_record()
         self.doctor = world.doctor()
         self.pid = self.patient.patient or ""
@@ -62,22 +66,48 @@ class Bench:
         self.rows: list[Row] = []
 
     def measure(
-        self, what: str, budget: str, times: int, one: Callable[[int], Any], *, warm: bool = True
+        self,
+        what: str,
+        budget: str,
+        times: int,
+        one: Callable[[int], Any],
+        *,
+        warm: bool = True,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run an operation so many times; the mean of each figure."""
-        with redirect_stdout(StringIO()):
+        """Run an operation so many times; the mean of each figure. `before` is not measured."""
+        cpu, sent = 0.0, 0
+        with redirect_stdout(StringIO()) as logged:
             if warm:
+                before()
                 one(-1)
             self.meter.reset()
-            began = time.process_time()
+            logged.truncate(0)
             for i in range(times):
-                one(i)
-            cpu = time.process_time() - began
-        calls = self.meter.count("dynamodb") / times
-        kms = self.meter.count("kms") / times
+                before()
+                began = time.process_time()
+                reply = one(i)
+                cpu += time.process_time() - began
+                sent += len(reply.body) if isinstance(reply, Reply) else 0
+        self._keep(what, budget, times, (cpu, sent, len(logged.getvalue().strip("\0"))))
+
+    def _keep(self, what: str, budget: str, times: int, sums: tuple[float, int, int]) -> None:
+        cpu, sent, logged = sums
+        calls, kms = self.meter.count("dynamodb") / times, self.meter.count("kms") / times
         units = f"{self.meter.write_units / times:g} w, {self.meter.read_units / times:g} r"
-        self.rows.append(
-            Row(what, f"{calls:g} + {kms:g} KMS", units, f"{1000 * cpu / times:.1f} ms", budget)
+        text = f"{calls:g} + {kms:g} KMS"
+        self.rows.append(Row(what, text, units, f"{1000 * cpu / times:.1f} ms", budget))
+        self.counts[what] = Measured(
+            calls=sum(self.meter.calls.values()) / times,
+            kms=kms,
+            signatures=self.meter.calls["kms.Sign"] / times,
+            puts=self.meter.calls["s3.PutObject"] / times,
+            write_units=self.meter.write_units / times,
+            read_units=self.meter.read_units / times,
+            cpu_s=cpu / times,
+            bytes_out=sent / times,
+            bytes_logged=logged / times,
+            bytes_stored=self.meter.stored / times,
         )
 
     def call(self, request: str, body: object = None, status: int = 200, **headers: str) -> Any:
@@ -117,8 +147,67 @@ def reading_much(bench: Bench) -> None:
         bench.call("POST /fhir", samples.transaction(pid, 20, i))
     query = f"GET /fhir/Observation?patient={pid}&code=2339-0&_count=50"
     bench.measure("search, 50 of 200", "4 calls", 30, lambda _: bench.call(query))
+    joined = f"GET /fhir/Observation?patient={pid}&encounter.status=finished&_count=50"
+    bench.measure("search, chained, with includes", "4 calls", 30,
+                  lambda _: bench.call(f"{joined}&_include=Observation:encounter"))  # fmt: skip
+    journal = f"GET /fhir/AuditEvent?patient={pid}&action=R&_count=20"
+    bench.measure("journal, a search of 20", "", 30,
+                  lambda _: bench.world.call(journal, bench.patient))  # fmt: skip
     bench.measure("$everything of 200", "4 calls; 5 s per 1000", 30,
                   lambda _: bench.call(f"GET /fhir/Patient/{pid}/$everything"))  # fmt: skip
+
+
+def telling(bench: Bench) -> None:
+    """The first query of an access, its way to the phone, and its leaf into the log."""
+    pid, stack = bench.pid, bench.world.stack
+    found = bench.call("POST /fhir/Observation", observation(pid), 201).json["id"]
+    table = bench.world.tables["RECORDS_TABLE"]
+    client = stack.client("dynamodb")
+
+    def closed() -> None:
+        for key in _keys(client, table, pid, "A#"):
+            client.delete_item(TableName=table, Key=key)
+
+    bench.measure("first read", "3 calls", 30, before=closed,
+                  one=lambda _: bench.call(f"GET /fhir/Observation/{found}"))  # fmt: skip
+    owed = [key["sk"]["S"][2:] for key in _keys(client, table, pid, "N#")]
+    sender = stack.app("notifications", "NotificationsSender")
+    announcer = stack.app("notifications", "NotificationsAnnouncer")
+    bench.measure("announce", "", len(owed) - 1, lambda i: announcer.announce(
+        {"Records": [_change(pid, f"N#{owed[i]}"), _change(pid, f"J#{owed[i]}")]}, Context("a")
+    ))  # fmt: skip
+    bench.measure("tell", "", len(owed) - 1, lambda i: sender.deliver(
+        {"Records": [_message({"patient": pid, "entry": owed[i]})]}, Context("s")))  # fmt: skip
+    sealer = stack.app("sealing", "SealingSealer")
+
+    def seal(turn: int) -> None:
+        leaves = [commit_id(1_795_000_000_000 + turn, n) for n in range(1000)]
+        records = [_message({"id": f"{pid}.{n}", "leaf": "11" * 32}, n) for n in leaves]
+        assert not sealer.seal({"Records": records}, Context("s"))["batchItemFailures"]
+
+    bench.measure("seal 1,000 leaves", "", 3, seal)
+
+
+def _keys(client: Any, table: str, patient: str, prefix: str) -> list[dict[str, Any]]:
+    found = client.query(
+        TableName=table, KeyConditionExpression="pk = :p AND begins_with(sk, :s)",
+        ExpressionAttributeValues={":p": {"S": patient}, ":s": {"S": prefix}},
+    )["Items"]  # fmt: skip
+    return [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+
+
+def _message(body: dict[str, str], name: str = "m") -> dict[str, Any]:
+    return {
+        "messageId": name, "body": json.dumps(body), "attributes": {}, "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:q", "messageAttributes": {},
+    }  # fmt: skip
+
+
+def _change(patient: str, sk: str) -> dict[str, Any]:
+    keys = {"pk": {"S": patient}, "sk": {"S": sk}}
+    image = {**keys, "leaf": {"B": "ERERERERERERERERERERERERERERERERERERERERERE="}}
+    told = {"Keys": keys, "NewImage": image, "SequenceNumber": "1"}
+    return {"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": told}
 
 
 def largest(bench: Bench) -> None:
@@ -270,10 +359,14 @@ def main() -> None:
         rows = [one_get(bench)]
         operations(bench)
         rows += bench.rows
-        for part in (reading_much, largest, lambda b: many_commits(b, count)):
+        counts = dict(bench.counts)
+        for part in (reading_much, telling, largest, lambda b: many_commits(b, count)):
             another = Bench(World(stack))
             part(another)
             rows += another.rows
+            counts |= another.counts
+        kept = {name: asdict(count) for name, count in counts.items()}
+        MEASURED.write_text(json.dumps(kept, indent=1), "utf-8")
         rows += validation()
         console.print("cold imports")
         rows += cold_imports(stack)

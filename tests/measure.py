@@ -24,6 +24,7 @@ class Meter:
     calls: Counter[str] = field(default_factory=Counter)
     write_units: int = 0
     read_units: int = 0
+    stored: int = 0
     _sizes: dict[str, int] = field(default_factory=dict)
 
     def attach(self, *clients: Any) -> Meter:
@@ -37,7 +38,7 @@ class Meter:
     def reset(self) -> None:
         """Begin again."""
         self.calls.clear()
-        self.write_units = self.read_units = 0
+        self.write_units = self.read_units = self.stored = 0
 
     def count(self, service: str) -> int:
         """Calls to one service."""
@@ -68,6 +69,7 @@ class Meter:
         item = body["Item"]
         size = sum(len(name.encode()) + size_of(value) for name, value in item.items())
         self._sizes[_key_of(item)] = size
+        self.stored += size
         return max(1, math.ceil(size / 1024))
 
     def _touched(self, body: Mapping[str, Any]) -> int:
