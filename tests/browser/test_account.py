@@ -41,11 +41,12 @@ def home(place: Place) -> Home:
 
 
 @pytest.fixture(scope="module")
-def cookies(home: Home, browser: Browser) -> list[dict[str, object]]:
+def cookies(home: Home, browser: Browser, back: App) -> list[dict[str, object]]:
     """What a browser holds once the patient signed in, the code typed by hand."""
     context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{base(home.sandbox)}/account?lang=en")
+    visit = walk(context, home.sandbox, back, "en")
+    page = visit.page
+    page.goto(f"{visit.base}/account?lang=en")
     before = len(home.sandbox.messages(home.person.address))
     page.fill("#who", str(home.known["cin"]))
     page.click(SEND)
@@ -55,10 +56,6 @@ def cookies(home: Home, browser: Browser) -> list[dict[str, object]]:
     kept = [dict(cookie) for cookie in context.cookies()]
     context.close()
     return kept
-
-
-def base(sandbox: Sandbox) -> str:
-    return str(sandbox.described["base_url"])
 
 
 @pytest.fixture
