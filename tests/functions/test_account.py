@@ -274,3 +274,18 @@ def test_a_wrong_code_lets_nobody_in_and_three_end_it(scene: Scene) -> None:
     assert "Tries left: <bdi>2" in told[0]
     assert "can no longer be used" in told[2]
     assert scene.guest.page.status == 422
+
+
+def test_the_policy_is_a_page_in_four_languages_for_everybody(scene: Scene) -> None:
+    for language, said in (
+        ("ar", "في حالة الاستعجال"),
+        ("fr", "En urgence"),
+        ("zgh", "urn:dmp:policy:1"),
+        ("en", "In an emergency"),
+    ):
+        page = scene.guest.open(f"/account/policy?lang={language}")
+        assert page.status == 200
+        assert "urn:dmp:policy:1" in page.text
+        assert said in page.text
+        assert "**" not in page.text
+        assert f'lang="{language}"' in page.text

@@ -127,6 +127,7 @@ PAGES = {
     ("get", "/oauth2/enrolment"),
     ("post", "/oauth2/authorize"),
     ("get", "/account"),
+    ("get", "/account/policy"),
     ("get", "/account/sign-in"),
     ("post", "/account/sign-in"),
     ("post", "/account/sign-out"),

@@ -8,6 +8,7 @@ from dmp.edge.account_preferences import PreferencePages
 from dmp.edge.account_sign_in import SignInPages
 from dmp.edge.http import FORM, Answer, Request
 from dmp.edge.pages import Kit, PageApi
+from dmp.edge.policy_page import POLICY, serve_policy
 
 
 def account_api(
@@ -20,6 +21,11 @@ def account_api(
     def first(_: Request) -> Answer:
         """The journal is the first page."""
         return kit.redirect(kit.link(JOURNAL))
+
+    @api.route(POLICY, ["GET"])
+    def policy(request: Request) -> Answer:
+        """Who may see a record: the rules, for everybody."""
+        return serve_policy(kit, request)
 
     api.route(SIGN_IN, ["GET"])(sign_in.show)
     api.route(SIGN_IN, ["POST"], (FORM,))(sign_in.act)

@@ -25,6 +25,7 @@ from dmp.edge.browser import (
 from dmp.edge.http import Answer, Request
 from dmp.edge.language import Words, words_of
 from dmp.edge.pages import Kit, Reader
+from dmp.edge.policy_page import POLICY
 from dmp.use_cases.account import owner
 from dmp.use_cases.browsers import Browsers, Held
 from dmp.use_cases.ports import Clock
@@ -96,6 +97,7 @@ class Desk:
         return {
             "journal": link(JOURNAL),
             "preferences": link(PREFERENCES),
+            "policy": link(POLICY),
             "sign_out": link(SIGN_OUT),
         }
 
