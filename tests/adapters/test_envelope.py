@@ -49,6 +49,24 @@ def test_a_message_opens_at_no_other_place(place: str) -> None:
         RING.open("record", place, SEALED)
 
 
+def test_the_same_message_is_parsed_once_and_never_another_for_it() -> None:
+    keys, parsed = ring(), []
+
+    def parse(plaintext: bytes) -> int:
+        parsed.append(plaintext)
+        return len(parsed)
+
+    first, second = (keys.seal("record", PLACE, text) for text in (b"first", b"second"))
+    assert [keys.parsed(PLACE, m, parse) for m in (first, first, second, second, first)] == [
+        1, 1, 2, 2, 3,
+    ]  # fmt: skip
+    assert parsed == [b"first", b"second", b"first"]
+    altered = first[:-1] + bytes([first[-1] ^ 1])
+    for other, place in ((altered, PLACE), (first, "STANDING")):
+        with pytest.raises(Unopenable):
+            keys.parsed(place, other, parse)
+
+
 @pytest.mark.parametrize("purpose", ["journal", "notice"])
 def test_a_message_opens_for_no_other_purpose(purpose: Purpose) -> None:
     with pytest.raises(Unopenable):

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
 from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from dmp.domain.refusals import Gone, Unavailable
 
 Purpose = Literal["record", "journal", "notice", "notice-journal"]
+T = TypeVar("T")
 _SUITE = Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
 _FRAME = 1 << 20
 _SDK = EncryptionSDKClient(
@@ -75,6 +76,7 @@ class Ring:
             )
             for purpose, key in keys.items()
         }
+        self._parsed: dict[str, tuple[bytes, Any]] = {}
 
     def seal(self, purpose: Purpose, place: str, plaintext: bytes) -> bytes:
         """The message for that place of the record (commit id, entry id, STANDING, CONTACT)."""
@@ -104,6 +106,18 @@ class Ring:
         if dict(header.encryption_context) != expected:
             raise Unopenable("another place")
         return bytes(plaintext)
+
+    def parsed(self, place: str, message: bytes, parse: Callable[[bytes], T]) -> T:
+        """`parse` of a record's message. The same bytes again are not opened again.
+
+        What is kept for a place is one immutable value; it lives and dies with the keys.
+        """
+        held = self._parsed.get(place)
+        if held is None or held[0] != message:
+            held = message, parse(self.open("record", place, message))
+            self._parsed[place] = held
+        value: T = held[1]
+        return value
 
 
 class Vault:

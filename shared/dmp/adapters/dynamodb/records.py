@@ -74,7 +74,7 @@ class DynamoRecords(Commits):
         return OpenDoor(
             patient=patient,
             active=items[GUARD].get("st") == "active",
-            standing=standing_of(ring.open("record", STANDING, sealed["b"])),
+            standing=ring.parsed(STANDING, sealed["b"], standing_of),
             rows=rows,
             access_until=int(items.get(open_, {}).get("until", 0)),
             upto=str(items.get(HEAD, {}).get("upto", "")),
