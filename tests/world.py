@@ -207,6 +207,8 @@ def _routed(method: str, path: str) -> tuple[str, str, str, dict[str, str]]:
     if parts[0] == "reviews":
         given = {"id": parts[1]} if parts[1:] else {}
         return "consent_changes", "ConsentChanges", "/reviews" + "/{id}" * len(given), given
+    if parts[0] == "contacts":
+        return "consent_changes", "ConsentChanges", "/contacts/{id}", {"id": parts[1]}
     if parts[0] == "journal":
         name = {"entry": "id", "proof": "id", "consistency": "size"}.get(parts[1], "")
         shape = f"/journal/{parts[1]}/{{{name}}}" if name else path

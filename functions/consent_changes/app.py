@@ -10,14 +10,17 @@ from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.envelope import Vault
+from dmp.adapters.phones import mobile
 from dmp.edge.consent_operations import Operations
 from dmp.edge.consents import serve_changes, serve_operations, serve_reads
+from dmp.edge.contacts import serve_contacts
 from dmp.edge.http import Api
 from dmp.edge.reviews import serve_reviews
 from dmp.settings import ConsentSettings
 from dmp.use_cases.access_queries import AccessQueries
 from dmp.use_cases.break_glass import BreakGlass
 from dmp.use_cases.consent_changes import ConsentChanges
+from dmp.use_cases.contact_changes import ContactChanges
 from dmp.use_cases.contests import Contests
 from dmp.use_cases.explaining import Explaining
 from dmp.use_cases.first_meeting import FirstMeeting
@@ -60,4 +63,5 @@ serve_changes(api, ConsentChanges(records, clock, settings.fhir_base))
 serve_reads(api, AccessQueries(records, records, clock, settings.fhir_base))
 serve_operations(api, operations)
 serve_reviews(api, lambda: operations().reviews)
+serve_contacts(api, ContactChanges(records, records, clock, mobile))
 handler = api.handler

@@ -145,6 +145,20 @@ def test_a_leaf_is_given_as_it_was_hashed(desk: Desk) -> None:
     assert leaf.json()["id"] == event["id"]
 
 
+def test_a_registrar_changes_a_contact_and_both_addresses_are_told(place: Place) -> None:
+    home = place.newcomer("W370954", ADDRESS)
+    token = place.app("registrar", ADDRESS).token(place.practitioner("registrar"), "HOPERAT")
+    url = home.sandbox.url(f"/contacts/{home.id}")
+    body = {"phone": "0661998877", "reason": "lost", "document": "CIN W370954"}
+
+    done = home.sandbox.send("POST", url, token, json=body)
+
+    assert done.status_code == 200, done.text
+    assert done.json()["phone"].endswith("77")
+    home.sandbox.wait_message("+212661998877", 0)
+    home.sandbox.wait_message(home.person.phone, 2)
+
+
 def test_the_sweep_and_the_compactor_run_under_their_own_roles(place: Place) -> None:
     sweep = place.invoke("NotificationsSweeper", {})
     keys = {"pk": {"S": place.home("fr").id}, "sk": {"S": "K#0000000000000000"}}

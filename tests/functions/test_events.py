@@ -25,6 +25,7 @@ STATUSES = {
     "consent_changes/break_glass": 201,
     "consent_changes/contest": 404,
     "consent_changes/reviews": 200,
+    "consent_changes/contact": 200,
     "consent_changes/explain": 200,
     "consent_changes/simulate": 200,
     "record_writes/create": 201,

@@ -25,6 +25,8 @@ _HOURS = range(24)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 DIGEST_HOUR = 18
 NO_GRANT_S = 24 * 3600  # after a change of address no new grant is made for a day
+REASONS = ("lost", "stolen", "changed", "error")
+DOCUMENT_MIN, DOCUMENT_MAX = 3, 100
 
 
 def shown(contact: Contact) -> dict[str, object]:
@@ -110,6 +112,26 @@ def new_address(body: Mapping[str, Any], phone: Callable[[str], str | None]) -> 
     if number is None:
         raise Invalid("a Moroccan mobile number is needed", "phone")
     return kind, number
+
+
+def given_in_person(
+    body: Mapping[str, Any], phone: Callable[[str], str | None]
+) -> tuple[str, str, dict[str, str]]:
+    """The new address as `new_address` has it, and the reason to journal; or Invalid.
+
+    `document` is the identity document that the registrar saw.
+    """
+    address = {name: value for name, value in body.items() if name not in ("reason", "document")}
+    if len(address) != 1 or not {"reason", "document"} <= set(body):
+        raise Invalid("reason, document and exactly one of phone and email are needed", "body")
+    reason, document = body["reason"], body["document"]
+    if reason not in REASONS:
+        raise Invalid(f"one of {', '.join(REASONS)} is needed", "reason")
+    seen = " ".join(document.split()) if isinstance(document, str) else ""
+    if not DOCUMENT_MIN <= len(seen) <= DOCUMENT_MAX:
+        text = f"{DOCUMENT_MIN} to {DOCUMENT_MAX} characters are needed: its kind and number"
+        raise Invalid(text, "document")
+    return *new_address(address, phone), {"code": reason, "text": seen}
 
 
 def moved(contact: Contact, address: str, value: str) -> Contact:

@@ -12,6 +12,7 @@ from dmp.domain.consent import POLICIES
 from dmp.domain.contact import CHANNELS, LANGUAGES, RHYTHMS
 from dmp.domain.grants import OUTCOMES, TEXT_MAX, TEXT_MIN
 from dmp.domain.identifiers import NATIONAL
+from dmp.domain.preferences import DOCUMENT_MAX, DOCUMENT_MIN, REASONS
 
 Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
@@ -185,7 +186,17 @@ def _preferences() -> Json:
             "oneOf": [_object({name: _TEXT}, closed=True) for name in ("phone", "email")],
             "type": "object",
         },
+        "InPerson": _in_person(),
         "Sent": _object({"expires_in": {"type": "integer"}, "tries_left": {"type": "integer"}}),
+    }
+
+
+def _in_person() -> Json:
+    document = {"type": "string", "minLength": DOCUMENT_MIN, "maxLength": DOCUMENT_MAX}
+    seen: Json = {"reason": _choice(REASONS), "document": document}
+    return {
+        "oneOf": [_object({name: _TEXT, **seen}, closed=True) for name in ("phone", "email")],
+        "type": "object",
     }
 
 

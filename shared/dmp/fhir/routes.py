@@ -207,6 +207,8 @@ BEHIND_TOKEN: tuple[Route, ...] = (
     Route("get", "/reviews/{id}", "One of it, with its reason", (), JSON, 200),
     Route("put", "/reviews/{id}", "The officer's answer", JSON, JSON, 200, "ReviewAnswer",
           headers=("If-Match",), also=(412,)),
+    Route("post", "/contacts/{id}", "A registrar changes the contact", JSON, JSON, 200,
+          "InPerson", "Preferences"),
     Route("get", "/preferences", "How the patient is told", (), JSON, 200, answer="Preferences"),
     Route("put", "/preferences", "Change it", JSON, JSON, 200, "Preferences", "Preferences"),
     Route("post", "/preferences/contact", "Ask for another address", JSON, JSON, 202, "Address",

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from dmp.domain.caller import Caller
 from dmp.domain.consent import Standing
+from dmp.domain.contact import Contact
 from dmp.domain.identifiers import ResourceId
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
@@ -138,12 +139,26 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A contact in place of the one sealed as `seen`, at an instant in epoch seconds.
+
+    `notice` is what the new address is told, by the name of the write's commit.
+    """
+
+    contact: Contact
+    seen: bytes
+    at: int
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One commit and all that stands or falls with it; without versions, of the rest alone.
 
     `policy` is the version that GUARD must still show; `standing` replaces what is in force.
     `code` is a first meeting's key and the MAC that is used up. With `contact_at` (epoch seconds)
-    the contact must not have changed within a day of it. `telling` goes to another record.
+    the contact must not have changed within a day of it; `move` changes it. `telling` goes to
+    another record.
     """
 
     patient: str
@@ -161,6 +176,7 @@ class Write:
     contact_at: int = 0
     telling: Telling | None = None
     review: Review | None = None
+    move: Move | None = None
 
 
 class Records(Protocol):
@@ -213,6 +229,13 @@ class Records(Protocol):
 
     def swaps(self, door: Door, keys: Sequence[str]) -> Mapping[str, str]:
         """The commit that each guard names now, consistently read; empty for one that is not."""
+
+
+class RecordContacts(Protocol):
+    """The contact, for who has come in by a record's door."""
+
+    def contact(self, door: Door) -> tuple[Contact, bytes]:
+        """As it stands, consistently read, with the sealed form that a Move is conditional on."""
 
 
 class Paging(Protocol):

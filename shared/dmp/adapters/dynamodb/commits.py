@@ -13,6 +13,7 @@ from pynamodb.transactions import TransactWrite
 
 from dmp.adapters.compression import compress, decompress
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.contact_items import move_items
 from dmp.adapters.dynamodb.grant_items import (
     OPEN,
     MeetingItem,
@@ -179,6 +180,7 @@ class Commits:
             _put_once(transaction, ring, write.patient, write.once)
         if write.telling is not None:
             _put_telling(transaction, write.telling)
+        _put_contact(transaction, ring, write)
         _put_grant(transaction, write)
         transaction.run(self.connection)
 
@@ -231,12 +233,9 @@ def _put_access(transaction: Transaction, entry: Entry, access: Access) -> None:
     """Open it unless one is open: expiry is a condition, TTL only cleans up."""
     begins = access.until - ACCESS_S
     item = RecordItem(
-        entry.patient,
-        f"A#{access.key}",
-        until=access.until,
-        entry=entry.entry,
+        entry.patient, f"A#{access.key}", until=access.until, entry=entry.entry,
         ttl=access.until + ONCE_S,
-    )
+    )  # fmt: skip
     ended = RecordItem.pk.does_not_exist() | (RecordItem.until <= begins)
     transaction.put("access", item, ended)
 
@@ -261,11 +260,19 @@ def _put_telling(transaction: Transaction, telling: Telling) -> None:
     transaction.put("id", notice_item(ring, telling.entry, telling.notice))
 
 
-def _put_grant(transaction: Transaction, write: Write) -> None:
-    """Use up the code of a first meeting, if the contact stands; keep what is to be reviewed."""
+def _put_contact(transaction: Transaction, ring: Ring, write: Write) -> None:
+    """Stand on the contact, or change it."""
     if write.contact_at:
         settled = RecordItem.until.does_not_exist() | (RecordItem.until <= write.contact_at)
         transaction.check("contact", write.patient, settled, CONTACT)
+    if write.move is not None:
+        owed, change = move_items(ring, write.patient, write.commit, write.move)
+        transaction.put("id", owed)
+        transaction.update("contact", *change)
+
+
+def _put_grant(transaction: Transaction, write: Write) -> None:
+    """Use up the code of a first meeting; keep what is to be reviewed."""
     if write.code is not None:
         key, mac = write.code
         live = (MeetingItem.mac == mac) & (MeetingItem.expires > write.contact_at)

@@ -153,11 +153,16 @@ def opened_leaf(ring: Ring, item: Mapping[str, Any]) -> bytes:
 
 
 def notice_item(ring: Ring, entry: Entry, notice: Notice) -> RecordItem:
-    """The N# item of a notice owed for an entry; its `due` is what the sweep finds it by."""
+    """The N# item of a notice owed for an entry."""
+    return owed_item(ring, entry.patient, entry.entry, notice)
+
+
+def owed_item(ring: Ring, patient: str, name: str, notice: Notice) -> RecordItem:
+    """The N# item of that name; its `due` is what the sweep finds it by."""
     return RecordItem(
-        entry.patient,
-        f"N#{entry.entry}",
-        b=ring.seal("notice", entry.entry, notice.to_bytes()),
+        patient,
+        f"N#{name}",
+        b=ring.seal("notice", name, notice.to_bytes()),
         state="owed",
         ref=notice.reference,
         due=notice.due,

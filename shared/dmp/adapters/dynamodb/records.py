@@ -15,10 +15,11 @@ from dmp.adapters.dynamodb.commits import Commits, OpenDoor, ring_of
 from dmp.adapters.dynamodb.conflicts import available
 from dmp.adapters.dynamodb.directory_rows import settled
 from dmp.adapters.dynamodb.opening import opened_leaf
-from dmp.adapters.dynamodb.tables import GUARD, HEAD, STANDING, RecordItem
+from dmp.adapters.dynamodb.tables import CONTACT, GUARD, HEAD, STANDING, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.caller import Caller
 from dmp.domain.consent import standing_of
+from dmp.domain.contact import Contact
 from dmp.domain.identifiers import ResourceId
 from dmp.domain.journal import Entry, entry_of
 from dmp.domain.record import State, Version, decode
@@ -193,6 +194,13 @@ class DynamoRecords(Commits):
         )
         item = deserialize(answered.get("Item", {}))
         return int(item["pv"]) if item.get("st") == "active" else None
+
+    def contact(self, door: Door) -> tuple[Contact, bytes]:
+        """One consistent Query of CONTACT, opened with the record's own notice key."""
+        for item in self.items(door.patient, CONTACT, CONTACT):
+            sealed = item["b"]
+            return Contact.from_bytes(ring_of(door).open("notice", CONTACT, sealed)), sealed
+        raise Unavailable("contact")
 
     def entries(self, door: Door, before: str, limit: int) -> list[Entry]:
         """Journal entries, newest first, older than the entry id `before` (empty: the newest)."""
