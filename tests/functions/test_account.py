@@ -160,6 +160,14 @@ def test_filters_need_no_script(scene: Scene, query: str, names: list[str]) -> N
         assert "Nothing in your journal matches." in page.text
 
 
+def test_a_look_at_the_journal_is_in_the_journal(scene: Scene) -> None:
+    assert "Seen: Your journal" not in " ".join(uses(journal_of(scene)))
+    scene.clock.shift(1)
+    again = uses(scene.guest.open("/account/journal").text)
+
+    assert [one[:4] for one in again if "Your journal" in one] == ["You "]
+
+
 def test_the_reference_of_a_message_finds_its_access(scene: Scene) -> None:
     text = journal_of(scene)
     access = next(one for one in uses(text) if "Salma" in one)

@@ -1,7 +1,7 @@
 """The patient's own pages: the journal by access, and one access with all its entries.
 
-The journal is read newest first, as far back as it takes to fill a page, and no further than
-`SCANNED_MAX` entries at once: a reader who wants more asks for it.
+Every look is journalled, as any other. The journal is read newest first, as far back as it takes to
+fill a page, and no further than `SCANNED_MAX` entries at once: a reader who wants more asks for it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from dmp.domain.identifiers import commit_id, commit_millis, is_entry_id
 from dmp.domain.journal import Action, Entry, entry_of
 from dmp.domain.refusals import NotFound
 from dmp.domain.sign_in import CLIENT_ID, SCOPES
-from dmp.use_cases.gate import Ask, Gate, Visit
+from dmp.use_cases.gate import Ask, Gate, Reading, Visit
 from dmp.use_cases.ports import Clock, Door, Records, Review
 
+TYPE = "AuditEvent"
 SHOWN = 50
 AT_ONCE = 200
 SCANNED_MAX = 2000
@@ -78,7 +79,10 @@ class Account:
 
     def uses(self, caller: Caller, request: str, wanted: Wanted, before: str = "") -> Page:
         """A page of accesses; `before` is what the page before gave as `older`."""
-        visit = self._enter(caller, request, "search")
+        ask = _ask(caller, request, "search")
+        return self._gate.read(ask, lambda visit: Reading(self._page(visit, wanted, before)))
+
+    def _page(self, visit: Visit, wanted: Wanted, before: str) -> Page:
         shown, cut_at = self._scanned(visit, wanted, before)
         older = shown[SHOWN - 1].opening.entry if len(shown) > SHOWN else cut_at
         uses = shown[:SHOWN]
@@ -89,11 +93,17 @@ class Account:
         """One entry of the journal; NotFound for any other."""
         if not is_entry_id(text) or text[:20] != caller.patient:
             raise NotFound("there is no such entry", "id")
-        visit = self._enter(caller, request, "read")
-        leaf = self._leaves.leaf(visit.door, text[21:])
+        ask = _ask(caller, request, "read")
+        return self._gate.read(ask, lambda visit: self._found(visit, text[21:]))
+
+    def _found(self, visit: Visit, name: str) -> Reading[Found]:
+        leaf = self._leaves.leaf(visit.door, name)
         if leaf is None:
-            raise NotFound("there is no such entry", "id")
+            return Reading(NotFound("there is no such entry", "id"))
         entry = entry_of(leaf)
+        return Reading(self._whole(visit, entry), [f"{TYPE}/{entry.id}"])
+
+    def _whole(self, visit: Visit, entry: Entry) -> Found:
         use = self.use(visit, entry)
         review = self._disputed.reviews([use.opening.id]).get(use.opening.id)
         if review is None:
@@ -141,10 +151,10 @@ class Account:
         leaf = self._leaves.leaf(visit.door, entry) if entry else None
         return entry_of(leaf).reason if leaf else {}
 
-    def _enter(self, caller: Caller, request: str, action: Action) -> Visit:
-        caller.require_scope("AuditEvent", action)
-        ask = Ask(caller, caller.patient or "", "read", action, "AuditEvent", request)
-        return self._gate.enter(ask)
+
+def _ask(caller: Caller, request: str, action: Action) -> Ask:
+    caller.require_scope(TYPE, action)
+    return Ask(caller, caller.patient or "", "read", action, TYPE, request)
 
 
 def owner(who: SignedIn, now: int) -> Caller:
