@@ -24,7 +24,7 @@ clock = SystemClock()
 def announcer() -> Announcer:
     """From the stream to the queue."""
     settings.need("notices_queue_url", "notices_dlq_url")
-    urls = (settings.notices_queue_url, settings.notices_dlq_url)
+    urls = settings.notices_queue_url, settings.notices_dlq_url
     return Announcer(*(NoticeQueue(client("sqs"), url) for url in urls))
 
 
@@ -52,7 +52,7 @@ def sender() -> Sender:
 
     settings.need("sms_sender", "mail_sender")
     vault = Vault(client("kms"), settings.record_key_arn)
-    messages = Messages(client("sns"), client("ses"), settings.sms_sender, settings.mail_sender)
+    messages = Messages(client("sns"), client("ses"), *settings.senders)
     notices = SealedNotices(dynamodb(), vault, settings.records_table, settings.keys_table)
     return Sender(notices, messages, Texts(), clock)
 

@@ -159,7 +159,10 @@ class ActivationSettings(RecordSettings):
 
 @dataclass(frozen=True, slots=True)
 class NotificationsSettings(RecordSettings):
-    """The four functions of notifications; queues and senders are there where they are used."""
+    """The four functions of notifications; queues and senders are there where they are used.
+
+    `mail_receipts`: the configuration set of the mails whose receipts are heard.
+    """
 
     identifier_key_arn: str
     notices_queue_url: str = ""
@@ -168,6 +171,20 @@ class NotificationsSettings(RecordSettings):
     leaves_dlq_url: str = ""
     sms_sender: str = ""
     mail_sender: str = ""
+    mail_receipts: str = ""
+
+    @property
+    def senders(self) -> tuple[str, str, str]:
+        """Who sends SMS, who sends mail, and by which configuration set."""
+        return self.sms_sender, self.mail_sender, self.mail_receipts
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsSettings(Settings):
+    """receipts: it changes notices and opens none."""
+
+    records_table: str
+    notices_queue_url: str
 
 
 @dataclass(frozen=True, slots=True)

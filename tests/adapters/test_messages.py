@@ -125,3 +125,22 @@ def test_a_number_that_takes_nothing_is_given_up_for_the_mail_but_an_outage_is_n
 )  # fmt: skip
 def test_a_moroccan_mobile_however_it_is_typed(typed: str, number: str | None) -> None:
     assert mobile(typed) == number
+
+
+def test_a_notices_mail_bears_its_name_and_is_heard_of(stack: Stack) -> None:
+    tags = {"patient": "0123456789abcdefghij", "entry": "digest-20261122"}
+    mailed = Contact(PHONE, EMAIL, "fr", "email")
+    heard, unheard, none = Provider(), Provider(), Provider()
+    Messages(Provider(), heard, "DMP", "dmp@example.org", "receipts").send(mailed, MESSAGE, tags)
+    Messages(Provider(), unheard, "DMP", "dmp@example.org").send(mailed, MESSAGE, tags)
+    Messages(Provider(), none, "DMP", "dmp@example.org", "receipts").send(mailed, MESSAGE)
+
+    [sent] = heard.calls
+    assert sent["ConfigurationSetName"] == "receipts"
+    assert sent["Tags"] == [
+        {"Name": "patient", "Value": "0123456789abcdefghij"},
+        {"Name": "entry", "Value": "digest-20261122"},
+    ]
+    for [plain] in (unheard.calls, none.calls):
+        assert not {"ConfigurationSetName", "Tags"} & set(plain)
+    assert stack.environment("NotificationsSender")["MAIL_RECEIPTS"] == "MailReceipts"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dmp.domain.contact import Contact
 from dmp.domain.notices import LEASE_S, SHARDS, Notice, due_again, reference_of
 
@@ -20,6 +22,14 @@ def test_it_goes_to_the_contact_unless_it_brings_an_address() -> None:
     assert NOTICE.addressed(CONTACT) == CONTACT
     told = Notice("contact-changed", NOTICE.at, "R", 7, phone="+212661111111").addressed(CONTACT)
     assert (told.phone, told.email, told.language) == ("+212661111111", None, "fr")
+
+
+def test_what_came_back_by_mail_goes_by_phone_alone() -> None:
+    assert NOTICE.addressed(CONTACT, mail=False) == replace(CONTACT, email=None)
+    told = Notice("contact-changed", NOTICE.at, "R", 7, email="o@example.org")
+    assert (told.addressed(CONTACT).email, told.addressed(CONTACT).phone) == ("o@example.org", None)
+    nowhere = told.addressed(CONTACT, mail=False)
+    assert (nowhere.phone, nowhere.email) == (None, None)
 
 
 def test_it_falls_due_again_later_and_later() -> None:

@@ -89,6 +89,21 @@ def test_the_public_reads_tiles_and_checkpoint_and_does_no_more() -> None:
     ]
 
 
+def test_the_mail_provider_alone_tells_what_became_of_a_mail() -> None:
+    policy = RESOURCES["MailReceiptsTopicPolicy"]["Properties"]
+    (allowed,) = policy["PolicyDocument"]["Statement"]
+    assert allowed["Principal"] == {"Service": "ses.amazonaws.com"}
+    assert set(allowed["Condition"]["StringEquals"]) == {"AWS:SourceAccount", "AWS:SourceArn"}
+    (topic,) = policy["Topics"]
+    heard = FUNCTIONS["Receipts"]["Properties"]["Events"]["Topic"]["Properties"]
+    told = RESOURCES["MailReceiptsDestination"]["Properties"]["EventDestination"]
+    assert heard["Topic"] == told["SnsDestination"]["TopicARN"] == topic
+    assert {"bounce", "complaint", "delivery", "reject"} == set(told["MatchingEventTypes"])
+    assert [actions(s) for s in statements("Receipts")] == [
+        ["dynamodb:UpdateItem"], ["sqs:SendMessage"],
+    ]  # fmt: skip
+
+
 def test_no_role_has_a_wildcard() -> None:
     """Log delivery alone has no resource of its own; SMS go to numbers, which have no ARN."""
     for name in [*FUNCTIONS, "ActivationMachine"]:

@@ -117,7 +117,7 @@ class Record:
     def render(self, kind: str, language: str, words: Mapping[str, str]) -> Message:
         return Message(f"{words['reference']} {words['count']}", f"{kind} {language}")
 
-    def send(self, contact: Contact, message: Message) -> str:
+    def send(self, contact: Contact, message: Message, _: object = None) -> str:
         assert contact == self.contact
         self._fail("send")
         reference, _, count = message.text.partition(" ")

@@ -85,7 +85,7 @@ class Table:
     def render(self, kind: str, language: str, words: Mapping[str, str]) -> Message:
         return Message(f"{kind} {language} {words['reference']}", "")
 
-    def send(self, contact: Contact, message: Message) -> str:
+    def send(self, contact: Contact, message: Message, _: object = None) -> str:
         assert contact == CONTACT
         self._fail("send")
         self.rows[message.text[-1]].sent.append(message.text)
@@ -180,7 +180,7 @@ def test_two_senders_at_once_send_one() -> None:
     outcomes: list[str] = []
 
     class Meanwhile(Table):
-        def send(self, contact: Contact, message: Message) -> str:
+        def send(self, contact: Contact, message: Message, _: object = None) -> str:
             outcomes.append(sender.deliver("p", "0"))
             return table.send(contact, message)
 

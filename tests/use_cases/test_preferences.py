@@ -97,7 +97,7 @@ class Home:
     def render(self, kind: str, language: str, words: Any) -> Message:
         return Message(f"{kind} {language} {words['code']}", "")
 
-    def send(self, contact: Contact, message: Message) -> str:
+    def send(self, contact: Contact, message: Message, _: object = None) -> str:
         assert message.text == "contact-code fr 480591"
         if self.undeliverable:
             raise Undeliverable

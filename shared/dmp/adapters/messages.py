@@ -18,24 +18,30 @@ _FINAL = {"OptedOut": "", "InvalidParameter": "PhoneNumber", "InvalidParameterVa
 class Messages:
     """Sends one message to one contact; returns the provider's id of it."""
 
-    def __init__(self, sns: Any, ses: Any, sms_sender: str, mail_sender: str) -> None:
+    def __init__(
+        self, sns: Any, ses: Any, sms_sender: str, mail_sender: str, receipts: str = ""
+    ) -> None:
+        """`receipts`: the configuration set through which mails with tags are sent."""
         self._sns = sns
         self._ses = ses
         self._sms_sender = sms_sender
         self._mail_sender = mail_sender
+        self._receipts = receipts
 
-    def send(self, contact: Contact, message: Message) -> str:
+    def send(
+        self, contact: Contact, message: Message, tags: Mapping[str, str] | None = None
+    ) -> str:
         """By the contact's channel, else by the other one.
 
         Undeliverable when neither has an address that the provider takes; Unavailable when a
         provider failed, and then the message may or may not have gone out.
         """
-        channels = [self._by_phone, self._by_mail]
-        if contact.channel == "email":
-            channels.reverse()
-        for channel in channels:
+        phones = contact.channel != "email"
+        for by_phone in (phones, not phones):
             try:
-                return channel(contact, message)
+                if by_phone:
+                    return self._by_phone(contact, message)
+                return self._by_mail(contact, message, tags)
             except Undeliverable:
                 continue
         raise Undeliverable
@@ -55,7 +61,7 @@ class Messages:
             raise _sorted(error) from None
         return _id_of(answered)
 
-    def mail(self, address: str, message: Message) -> str:
+    def mail(self, address: str, message: Message, tags: Mapping[str, str] | None = None) -> str:
         """One mail, as text and HTML."""
         bodies = {"Text": {"Data": message.mail or message.text, "Charset": "UTF-8"}}
         if message.html:
@@ -65,6 +71,7 @@ class Messages:
                 Source=self._mail_sender,
                 Destination={"ToAddresses": [address]},
                 Message={"Subject": {"Data": message.subject, "Charset": "UTF-8"}, "Body": bodies},
+                **self._tracked(tags),
             )
         except (ClientError, BotoCoreError) as error:
             raise _sorted(error) from None
@@ -75,10 +82,16 @@ class Messages:
             raise Undeliverable
         return self.sms(contact.phone, message.text)
 
-    def _by_mail(self, contact: Contact, message: Message) -> str:
+    def _by_mail(self, contact: Contact, message: Message, tags: Mapping[str, str] | None) -> str:
         if not contact.email:
             raise Undeliverable
-        return self.mail(contact.email, message)
+        return self.mail(contact.email, message, tags)
+
+    def _tracked(self, tags: Mapping[str, str] | None) -> dict[str, Any]:
+        if not tags or not self._receipts:
+            return {}
+        named = [{"Name": name, "Value": value} for name, value in tags.items()]
+        return {"ConfigurationSetName": self._receipts, "Tags": named}
 
 
 def _id_of(answered: Mapping[str, Any]) -> str:

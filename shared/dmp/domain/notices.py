@@ -4,6 +4,7 @@ owed -> claimed -> sent | undeliverable | suppressed | digest (told by the diges
 claimed -> owed: not before the quiet hours end
 claimed -> owed: the provider failed; due again later
 claimed -> claimed: the lease ran out; in doubt, sent again with the same reference
+sent -> owed: its mail bounced; told once more, by the other channel alone
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Notice:
     @property
     def shard(self) -> str:
         """The sweep's partition: a record's notices spread over eight."""
-        return str(sum(self.reference.encode()) % SHARDS)
+        return shard_of(self.reference)
 
     @property
     def words(self) -> dict[str, str]:
@@ -66,11 +67,14 @@ class Notice:
             "count": str(self.count),
         }
 
-    def addressed(self, contact: Contact) -> Contact:
-        """The contact it goes to: the patient's, or with the addresses it brings itself."""
-        if not self.phone and not self.email:
-            return contact
-        return replace(contact, phone=self.phone or None, email=self.email or None)
+    def addressed(self, contact: Contact, *, mail: bool = True) -> Contact:
+        """The contact it goes to: the patient's, or with the addresses it brings itself.
+
+        Without `mail`, by phone or not at all.
+        """
+        if self.phone or self.email:
+            contact = replace(contact, phone=self.phone or None, email=self.email or None)
+        return contact if mail else replace(contact, email=None)
 
     def to_bytes(self) -> bytes:
         """The plaintext that is sealed at N#."""
@@ -86,6 +90,11 @@ class Notice:
 def reference_of(entry: str) -> str:
     """The last 8 characters of a journal entry's id: random, upper case, easy to read out."""
     return entry[-8:].upper()
+
+
+def shard_of(name: str) -> str:
+    """One of the sweep's partitions."""
+    return str(sum(name.encode()) % SHARDS)
 
 
 def digest_name(day: str) -> str:

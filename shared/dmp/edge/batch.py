@@ -81,6 +81,20 @@ def stream_handler(take: Callable[[Change], None]) -> Handler:
     return _handler(one, "DynamoDBStreams")
 
 
+def topic_handler(take: Callable[[dict[str, Any]], None]) -> Handler:
+    """A handler that gives each notification's JSON message to `take`.
+
+    One that raises fails the invocation, and Lambda brings it again: twice, minutes apart.
+    """
+
+    def handle(event: dict[str, Any], _: object) -> dict[str, Any]:
+        for record in event["Records"]:
+            _guarded(partial(_told, take, record))
+        return {}
+
+    return _wrapped(handle)
+
+
 def scheduled_handler(run: Callable[[], None]) -> Handler:
     """A handler of a schedule's event, whose content is of no interest."""
 
@@ -107,6 +121,10 @@ def _handler(one: Callable[[Any], None], kind: Literal["SQS", "DynamoDBStreams"]
         )
 
     return _wrapped(handle)
+
+
+def _told(take: Callable[[dict[str, Any]], None], record: Mapping[str, Any]) -> None:
+    take(json.loads(record["Sns"]["Message"]))
 
 
 def _body(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,15 @@ from dmp.domain.contact import Contact
 from dmp.domain.notices import Message, Notice
 
 Address = Literal["phone", "email"]
+Taken = Literal["done", "early", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A notice held by one sender until `until`. `in_doubt`: an earlier one may have sent it."""
+    """A notice held by one sender until `until`. `in_doubt`: an earlier one may have sent it.
+
+    `bounced`: its mail came back.
+    """
 
     patient: str
     entry: str
@@ -22,6 +26,7 @@ class Claim:
     until: int
     attempts: int
     in_doubt: bool
+    bounced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,19 @@ class DueNotices(Protocol):
         """(patient, entry) of every notice due before that instant."""
 
 
+class ToldNotices(Protocol):
+    """Notices that a provider took. Every change is one conditional write.
+
+    `early`: a sender still holds the notice, and may be about to close it with that id.
+    """
+
+    def owe_again(self, patient: str, entry: str, provider_id: str, due: int) -> Taken:
+        """Sent under that id and not bounced before: owed, and known to have bounced."""
+
+    def delivered(self, patient: str, entry: str, provider_id: str, at: int) -> Taken:
+        """Sent under that id: it arrived then."""
+
+
 class Notices(Protocol):
     """Notices owed. Every change is one conditional write."""
 
@@ -94,8 +112,13 @@ class Notices(Protocol):
 class MessageSender(Protocol):
     """SMS and mail."""
 
-    def send(self, contact: Contact, message: Message) -> str:
-        """The provider's id. Undeliverable, or Unavailable and then it may have gone out."""
+    def send(
+        self, contact: Contact, message: Message, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """The provider's id. Undeliverable, or Unavailable and then it may have gone out.
+
+        A mail's receipts bear its `tags`.
+        """
 
 
 class Wording(Protocol):

@@ -97,14 +97,15 @@ class Sender:
         prepared = False
         try:
             notice, known = self.notices.open(claim)
-            contact = notice.addressed(known)
+            contact = notice.addressed(known, mail=not claim.bounced)
             if postponed := self._postponed(claim, notice, contact):
                 return postponed
             if notice.kind == "digest":
                 notice = self._counted(claim, notice)
             message = self.texts.render(notice.kind, contact.language, notice.words)
             prepared = True
-            provider_id = self.messages.send(contact, message)
+            tags = {"patient": claim.patient, "entry": claim.entry}
+            provider_id = self.messages.send(contact, message, tags)
         except (Undeliverable, Gone):
             self.notices.close(claim, "undeliverable", "", self._now())
             return "undeliverable"
@@ -115,10 +116,15 @@ class Sender:
         return "sent"
 
     def _postponed(self, claim: Claim, notice: Notice, contact: Contact) -> Delivered | None:
-        """What became of a notice that is not told now. What may have been sent is told again."""
+        """What became of a notice that is not told now. What may have been sent is told again.
+
+        What bounced was to be told already: it waits for the end of the quiet hours alone.
+        """
         now = datetime.fromtimestamp(self._now(), ZONE)
         plan = planned(notice.kind, contact, now)
         if plan.act == "tell" or claim.in_doubt:
+            return None
+        if claim.bounced and plan.act != "wait":
             return None
         if plan.act == "suppress":
             self.notices.close(claim, "suppressed", "", self._now())

@@ -56,6 +56,7 @@ class SealedNotices:
             until=until,
             attempts=int(old.get("attempts", 0)) + 1,
             in_doubt=old["state"] == "claimed",
+            bounced="bounced" in old,
         )
 
     def open(self, claim: Claim) -> tuple[Notice, Contact]:

@@ -22,7 +22,8 @@ class RecordItem(Model):
 
     GUARD st pv · STANDING b pv · CONTACT b · K#<commit>[#part] b n · U#<type>#<id> v cs own ·
     KS n upto (the last segment) · KS#<n> b upto · J#<entry> b leaf owes by ·
-    N#<entry> b due due_shard state claimed_until ref provider_id · A#<hash> until entry ttl ·
+    N#<entry> b due due_shard state claimed_until ref provider_id told digest bounced delivered ·
+    A#<hash> until entry ttl ·
     I#<hash> b ttl · R#<hash> n owes ttl (refusals of a day)
     """
 
