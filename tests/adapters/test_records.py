@@ -11,9 +11,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 
+from dmp.adapters.compression import compress
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import dynamodb
-from dmp.adapters.dynamodb.commits import PART_BYTES_MAX, OpenDoor
+from dmp.adapters.dynamodb.commits import PART_BYTES_MAX, OpenDoor, ring_of
+from dmp.adapters.dynamodb.opening import opened_leaf
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import commit_id, resource_id
@@ -356,3 +358,12 @@ def test_nothing_of_a_resource_stands_in_clear(desk: Desk) -> None:
 
     assert "canary" not in repr(desk.rows())
     assert "Condition" not in repr(desk.rows())
+
+
+def test_entries_sealed_before_they_were_compressed_are_read(desk: Desk) -> None:
+    """Journals outlive formats: an entry's leaf is its exact bytes, however it was sealed."""
+    ring = ring_of(desk.door())
+    leaf = b'{"action":"read","id":"x"}'
+    for name, sealed in (("a" * 16, leaf), ("b" * 16, compress(leaf))):
+        item = {"sk": f"J#{name}", "b": ring.seal("journal", name, sealed)}
+        assert opened_leaf(ring, item) == leaf

@@ -9,7 +9,7 @@ from typing import Any
 from pynamodb.connection import Connection
 from pynamodb.transactions import TransactWrite
 
-from dmp.adapters.compression import compress
+from dmp.adapters.compression import compress, decompress
 from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.credentials import CredentialItem, credential_item
@@ -128,7 +128,7 @@ def _items(ring: Ring, opening: Opening) -> Iterator[RecordItem]:
 def journal_item(ring: Ring, entry: Entry, *, owes: bool = False) -> RecordItem:
     """The J# item of an entry, its leaf hash in clear; `owes` when a notice goes with it."""
     leaf = entry.canonical()
-    sealed = ring.seal("journal", entry.entry, leaf)
+    sealed = ring.seal("journal", entry.entry, compress(leaf))
     name = f"J#{entry.entry}"
     return RecordItem(entry.patient, name, b=sealed, leaf=leaf_hash(leaf), owes=owes or None)
 
@@ -136,7 +136,7 @@ def journal_item(ring: Ring, entry: Entry, *, owes: bool = False) -> RecordItem:
 def notice_side_item(ring: Ring, entry: Entry) -> RecordItem:
     """The same, written with the notice key alone."""
     leaf = entry.canonical()
-    sealed = ring.seal("notice-journal", entry.entry, leaf)
+    sealed = ring.seal("notice-journal", entry.entry, compress(leaf))
     place = f"J#{entry.entry}"
     return RecordItem(entry.patient, place, b=sealed, leaf=leaf_hash(leaf), by="notice")
 
@@ -145,11 +145,16 @@ def opened_leaf(ring: Ring, item: Mapping[str, Any]) -> bytes:
     """The leaf of a J# item; Unopenable when its key is not one that such an entry is sealed by."""
     entry = item["sk"].removeprefix("J#")
     if item.get("by") is None:
-        return ring.open("journal", entry, item["b"])
-    leaf = ring.open("notice-journal", entry, item["b"])
+        return _unpacked(ring.open("journal", entry, item["b"]))
+    leaf = _unpacked(ring.open("notice-journal", entry, item["b"]))
     if entry_of(leaf).action not in NOTICE_SIDE:
         raise Unopenable("an act that the notice side does not journal")
     return leaf
+
+
+def _unpacked(message: bytes) -> bytes:
+    """Compressed since it was sealed; the first entries were not, and begin as JSON does."""
+    return message if message.startswith(b"{") else decompress(message)
 
 
 def notice_item(ring: Ring, entry: Entry, notice: Notice) -> RecordItem:
