@@ -42,9 +42,9 @@ sign_in = SignIn(
     clock=clock,
     per_address_hour=settings.codes_per_address,
 )
-grants = Grants(tokens, sign_in, AppTokens(AuthorizationRows(registry), tokens, key))
-api = Api("tokens")
-handler = api.handler
+apps = AppTokens(AuthorizationRows(registry), tokens, key, sign_in.contacts)
+grants = Grants(tokens, sign_in, apps)
+handler = (api := Api("tokens")).handler
 
 
 @api.route("/oauth2/token", methods=["POST"], reads=(FORM,))

@@ -144,7 +144,8 @@ def test_every_entry_is_a_valid_audit_event_of_its_pattern(
         ("update", "PatientUpdate"), ("delete", "PatientDelete"), ("search", "PatientQuery"),
         ("operation", "PatientQuery"), ("consent", "PatientCreate"),
         ("activation", "PatientCreate"), ("preferences", "PatientUpdate"),
-        ("contact", "PatientUpdate"), ("export", "PrivacyDisclosure.Source"),
+        ("contact", "PatientUpdate"), ("credentials", "PatientUpdate"),
+        ("export", "PrivacyDisclosure.Source"),
         ("history", ""), ("transaction", ""), ("sign-in", ""), ("authorization", ""),
     ],
 )  # fmt: skip

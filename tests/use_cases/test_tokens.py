@@ -17,6 +17,7 @@ from dmp.domain import sign_in as rules
 from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
 from dmp.domain.directory import Client, Role
+from dmp.domain.journal import Entry
 from dmp.domain.refusals import OAuthError, TooMany, Unauthenticated
 from dmp.domain.sign_in import Challenge, CodesSent, Session
 from dmp.use_cases.sign_in import SignIn
@@ -237,6 +238,9 @@ class Outside:
 
     def contact(self, patient: str) -> Contact | None:
         return Contact(patient, None, "fr", "sms")
+
+    def journal(self, entry: Entry) -> None:
+        assert (entry.action, entry.outcome) == ("sign-in", "permit")
 
     def send_code(self, contact: Contact, code: str, minutes: int) -> None:
         assert minutes == 5

@@ -18,12 +18,14 @@ from dmp.domain.consent import Delegate
 Action = Literal[
     "read", "vread", "history", "search", "operation", "create", "update", "delete",
     "transaction", "consent", "activation", "sign-in", "authorization", "preferences", "contact",
-    "export",
+    "credentials", "export",
 ]  # fmt: skip
 Outcome = Literal["permit", "refuse", "withheld"]
 NAMED_MAX = 20
 # What is written by functions that cannot open the record; no other act is believed of them.
-NOTICE_SIDE: frozenset[Action] = frozenset({"sign-in", "authorization", "preferences", "contact"})
+NOTICE_SIDE: frozenset[Action] = frozenset(
+    {"sign-in", "authorization", "preferences", "contact", "credentials"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ _PATTERNS: Mapping[str, Pattern] = {
     "activation": _CREATE,
     "preferences": _UPDATE,
     "contact": _UPDATE,
+    "credentials": _UPDATE,
     "sign-in": _authentication((_DCM, "110122")),
     "authorization": _authentication(("urn:ihe:event-type-code", "ITI-71")),
     "export": _EXPORT,

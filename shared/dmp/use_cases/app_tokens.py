@@ -16,8 +16,10 @@ from dmp.domain.authorization import App, Code, Given
 from dmp.domain.caller import Caller
 from dmp.domain.directory import Client
 from dmp.domain.instants import instant
+from dmp.domain.journal import Entry
 from dmp.domain.refusals import OAuthError, Unauthenticated
 from dmp.domain.sign_in import IDLE_S, SECRET_BITS, SESSION_S_MAX, is_secret, secret
+from dmp.use_cases.acts import act
 from dmp.use_cases.authorization import hashed, is_live
 from dmp.use_cases.authorization_ports import Authorizations
 from dmp.use_cases.tokens import Form, Tokens, bearer, needed
@@ -26,6 +28,13 @@ MARK = "app~"
 PURPOSES = {"patient": "PATRQT", "practitioner": "TREAT"}
 _FAMILY_CHARACTERS = 43
 _WRONG = "the code is not valid for this client, redirect_uri and code_verifier"
+
+
+class ActJournal(Protocol):
+    """Where a patient's acts are told, without their record's key."""
+
+    def journal(self, entry: Entry) -> None:
+        """Durable when it returns."""
 
 
 class Identities(Protocol):
@@ -42,6 +51,7 @@ class AppTokens:
     rows: Authorizations
     tokens: Tokens
     identities: Identities
+    journal: ActJournal
 
     def exchange(self, form: Form) -> dict[str, object]:
         """Tokens for a code; a code that comes a second time ends what the first use gave."""
@@ -63,6 +73,9 @@ class AppTokens:
         if not self.rows.exchange(code, app, now):
             self.rows.end(code.app)
             raise OAuthError("invalid_grant", "the code was used before: what it gave has ended")
+        if caller.kind == "patient" and caller.patient:
+            told = act(self.tokens.clock, caller.patient, "authorization", "app", client=client.id)
+            self.journal.journal(told)
         refresh = f"{MARK}{app.id}.{family}{made}" if app.given.refreshes else ""
         return self._answer(app, caller, refresh, now)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from dmp.domain.credential import Credential
 from dmp.domain.directory import Role
+from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.sign_in import PractitionerSession, Session
 
@@ -79,13 +80,13 @@ class CredentialDoor:
 class Change:
     """What one transaction does beside replacing the credential.
 
-    `notice` is owed under `entry`; `strong` is the session that is strong until then; `session` is
-    opened; `spent` is an enrolment that is used up.
+    `act` tells a patient's journal; `notice` is owed under its id; `strong` is the session that is
+    strong until then; `session` is opened; `spent` is an enrolment that is used up.
     """
 
     credential: Credential
     notice: Notice | None = None
-    entry: str = ""
+    act: Entry | None = None
     strong: tuple[str, int] | None = None
     session: Session | PractitionerSession | None = None
     spent: Enrolment | None = None

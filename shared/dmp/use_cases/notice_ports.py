@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from dmp.domain.contact import Contact
+from dmp.domain.journal import Entry
 from dmp.domain.notices import Message, Notice
 
 Address = Literal["phone", "email"]
@@ -134,8 +135,11 @@ class Contacts(Protocol):
     def enter(self, patient: str, registry_keys: Sequence[str]) -> ContactDoor:
         """One consistent batch. Gone when the keys are destroyed."""
 
-    def change(self, door: ContactDoor, contact: Contact) -> bool:
-        """Replace the contact; False when it changed since the door was opened."""
+    def journal(self, door: ContactDoor, entry: Entry) -> None:
+        """Durable when it returns."""
+
+    def change(self, door: ContactDoor, contact: Contact, entry: Entry) -> bool:
+        """Replace the contact, journalled; False when it changed since the door was opened."""
 
     def pending(self, door: ContactDoor) -> NewAddress:
         """The address that waits, or one without a code."""
@@ -147,9 +151,9 @@ class Contacts(Protocol):
         """Take one try off; the row as it then is, or None when there is nothing to try."""
 
     def move(
-        self, door: ContactDoor, contact: Contact, entry: str, notice: Notice, now: int
+        self, door: ContactDoor, contact: Contact, entry: Entry, notice: Notice, now: int
     ) -> bool:
-        """Replace the contact, owe the notice and end the wait, all or nothing.
+        """Replace the contact, journalled, owe the notice and end the wait, all or nothing.
 
         False when contact or wait changed since the door was opened.
         """

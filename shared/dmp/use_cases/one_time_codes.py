@@ -14,6 +14,7 @@ from dmp.domain import sign_in as rules
 from dmp.domain.notices import Undeliverable
 from dmp.domain.refusals import OAuthError, Refusal, TooMany, Unavailable
 from dmp.domain.sign_in import Challenge, Session
+from dmp.use_cases.acts import act
 from dmp.use_cases.ports import Clock
 from dmp.use_cases.sessions import new_session, secret_of
 from dmp.use_cases.token_ports import CodeMacs, CodeMessages, Contacts, Rates, SignIns
@@ -97,6 +98,9 @@ class OneTimeCodes:
         session, refresh = new_session(challenge.patient, self.clock, now)
         if not self.sign_ins.open(challenge, session):
             raise OAuthError("invalid_grant", "the code was used already", tries_left=0)
+        self.contacts.journal(
+            act(self.clock, session.patient, "sign-in", "one-time-code", client=session.client_id)
+        )
         return session, refresh
 
     def _count_address(self, address: str, now: int) -> None:

@@ -10,6 +10,7 @@ from dmp.domain.caller import Caller
 from dmp.domain.credential import is_patient_holder
 from dmp.domain.refusals import Gone, Invalid, NotFound, OAuthError, Unavailable
 from dmp.domain.sign_in import HOUR_S, IDLE_S, source_of
+from dmp.use_cases.acts import act
 from dmp.use_cases.ceremonies import Body, Ceremonies, Copied, after_use, answer_of
 from dmp.use_cases.credential_ports import Ceremony, CredentialDoor
 from dmp.use_cases.practitioner_sessions import PractitionerSessions
@@ -134,7 +135,9 @@ class Passkeys:
             kept = self.own.credentials.keep(door, replace(change, session=opened), now)
             return answer if kept else None
         session, refresh = new_session(credential.holder, self.own.clock, now, now + rules.STRONG_S)
-        if not self.own.credentials.keep(door, replace(change, session=session), now):
+        holder, client = session.patient, session.client_id
+        entry = act(self.own.clock, holder, "sign-in", "passkey", client=client)
+        if not self.own.credentials.keep(door, replace(change, session=session, act=entry), now):
             return None
         return {"refresh_token": refresh, "expires_in": IDLE_S, "patient": session.patient}
 

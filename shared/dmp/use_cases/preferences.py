@@ -12,8 +12,8 @@ from dmp.domain import preferences as rules
 from dmp.domain import sign_in
 from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
-from dmp.domain.identifiers import commit_id
 from dmp.domain.instants import instant
+from dmp.domain.journal import Action, Entry, Outcome
 from dmp.domain.notices import Notice, Undeliverable, reference_of
 from dmp.domain.refusals import (
     Forbidden,
@@ -25,6 +25,7 @@ from dmp.domain.refusals import (
     Unavailable,
 )
 from dmp.use_cases.activation_ports import Macs
+from dmp.use_cases.acts import act
 from dmp.use_cases.notice_ports import (
     Address,
     ContactDoor,
@@ -51,7 +52,8 @@ class Preferences:
 
     def shown(self, caller: Caller) -> dict[str, object]:
         """The caller's own preferences."""
-        _, contact = self._enter(caller, "read")
+        door, contact = self._enter(caller, "read")
+        self.contacts.journal(door, self._act(caller, "preferences", "patient-own"))
         return rules.shown(contact)
 
     def prefer(self, caller: Caller, body: Mapping[str, Any]) -> dict[str, object]:
@@ -59,7 +61,8 @@ class Preferences:
         for _ in range(_CHANGES_MAX):
             door, contact = self._enter(caller, "update")
             wanted = rules.preferred(contact, body)
-            if wanted == contact or self.contacts.change(door, wanted):
+            told = self._act(caller, "preferences", "patient-own")
+            if self.contacts.change(door, wanted, told):
                 return rules.shown(wanted)
         raise Unavailable("contact")
 
@@ -68,8 +71,7 @@ class Preferences:
         kind, value = rules.new_address(body, self.phone)
         door, contact = self._enter(caller, "update")
         now = self._now()
-        if not caller.is_strong(door.rows, now):
-            raise StrongerSignInNeeded
+        self._require_strong(caller, door)
         before = self.contacts.pending(door)
         if wait := sign_in.wait_s(before.sent, now):
             raise TooMany("codes were asked for too often", wait)
@@ -84,6 +86,7 @@ class Preferences:
         )
         if not self.contacts.await_code(door, before, pending):
             raise TooMany("another code was asked for at this moment", sign_in.SPACING_S)
+        self.contacts.journal(door, self._act(caller, "contact", "code-sent"))
         self._send(contact, pending, code)
         return {"expires_in": sign_in.CODE_SECONDS, "tries_left": sign_in.TRIES}
 
@@ -93,22 +96,22 @@ class Preferences:
         if digits is None:
             raise Invalid("six digits are needed", "code")
         door, contact = self._enter(caller, "update")
-        if not caller.is_strong(door.rows, self._now()):
-            raise StrongerSignInNeeded
+        self._require_strong(caller, door)
         given = self.macs.code(_place(door), digits)
         tried = self.contacts.spend_try(door, self._now())
         if tried is None:
             raise Gone("no code is awaited; ask for one")
         if not hmac.compare_digest(given, tried.mac):
+            self.contacts.journal(door, self._act(caller, "contact", "wrong-code", "refuse"))
             raise Invalid("not the code", "code", tries_left=tried.tries)
         changed = rules.moved(contact, tried.address, tried.value)
         now_ms = self.clock.now_ms()
-        entry = commit_id(now_ms, self.clock.random_bits(35))
+        entry = self._act(caller, "contact", "patient-own")
         phone, email = rules.former(contact, tried.address)
         notice = Notice(
             kind="contact-changed",
             at=instant(now_ms),
-            reference=reference_of(entry),
+            reference=reference_of(entry.entry),
             due=now_ms // 1000,
             phone=phone,
             email=email,
@@ -116,6 +119,16 @@ class Preferences:
         if not self.contacts.move(door, changed, entry, notice, now_ms // 1000):
             raise Unavailable("contact")
         return rules.shown(changed)
+
+    def _require_strong(self, caller: Caller, door: ContactDoor) -> None:
+        if not caller.is_strong(door.rows, self._now()):
+            told = self._act(caller, "contact", StrongerSignInNeeded.code, "refuse")
+            self.contacts.journal(door, told)
+            raise StrongerSignInNeeded
+
+    def _act(self, caller: Caller, action: Action, rule: str, outcome: Outcome = "permit") -> Entry:
+        patient = caller.patient or ""
+        return act(self.clock, patient, action, rule, outcome=outcome, client=caller.client_id)
 
     def _send(self, contact: Contact, pending: NewAddress, code: str) -> None:
         minutes = str(sign_in.CODE_SECONDS // 60)

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 
 from dmp.domain import credential as rules
 from dmp.domain.caller import Caller
-from dmp.domain.credential import Credential, Pin
-from dmp.domain.identifiers import commit_id
-from dmp.domain.instants import instant
+from dmp.domain.credential import Credential, Pin, is_patient_holder
 from dmp.domain.notices import Kind, Notice, reference_of
 from dmp.domain.refusals import (
     Forbidden,
@@ -28,6 +26,7 @@ from dmp.domain.refusals import (
 )
 from dmp.domain.sign_in import CLIENT_ID
 from dmp.use_cases.activation_ports import Macs
+from dmp.use_cases.acts import act
 from dmp.use_cases.credential_ports import Change, CredentialDoor, Credentials
 from dmp.use_cases.ports import Clock
 
@@ -70,11 +69,13 @@ class Own:
         self, credential: Credential, told: Kind | None, strong: tuple[str, int] | None = None
     ) -> Change:
         """A change and the notice that tells of it."""
-        if told is None:
+        if not is_patient_holder(credential.holder):
             return Change(credential, strong=strong)
-        now_ms = self.clock.now_ms()
-        entry = commit_id(now_ms, self.clock.random_bits(35))
-        notice = Notice(told, instant(now_ms), reference_of(entry), now_ms // 1000)
+        rule = told or ("proved" if strong else "patient-own")
+        entry = act(self.clock, credential.holder, "credentials", rule, client=CLIENT_ID)
+        if told is None:
+            return Change(credential, act=entry, strong=strong)
+        notice = Notice(told, entry.at, reference_of(entry.entry), self.now())
         return Change(credential, notice, entry, strong)
 
     def now(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
 from dmp.domain.directory import Client, Role
+from dmp.domain.journal import Entry
 from dmp.domain.sign_in import Challenge, CodesSent, Session
 
 
@@ -114,6 +115,9 @@ class Contacts(Protocol):
 
     def contact(self, patient: str) -> Contact | None:
         """The contact; None when the record has none or its keys are gone."""
+
+    def journal(self, entry: Entry) -> None:
+        """Durable when it returns; Gone when the keys are destroyed."""
 
 
 class CodeMessages(Protocol):

@@ -21,7 +21,7 @@ from dmp.adapters.dynamodb.grant_items import (
     meeting_item,
     review_key,
 )
-from dmp.adapters.dynamodb.opening import journal_item, notice_item
+from dmp.adapters.dynamodb.journal_items import journal_item, notice_item
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, STANDING, RecordItem
 from dmp.adapters.envelope import Ring
 from dmp.domain.identifiers import commit_millis

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from dmp.adapters.dynamodb.opening import owed_item
+from dmp.adapters.dynamodb.journal_items import owed_item
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.adapters.envelope import Ring
 from dmp.domain.preferences import NO_GRANT_S

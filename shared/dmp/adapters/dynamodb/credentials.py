@@ -20,6 +20,7 @@ from pynamodb.transactions import TransactWrite
 from dmp.adapters.dynamodb.batch import Batch, deserialize
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
 from dmp.adapters.dynamodb.registry import PractitionerSessionItem, SessionItem, found
 from dmp.adapters.dynamodb.sign_ins import session_item
 from dmp.adapters.dynamodb.tables import GUARD, RecordItem
@@ -125,7 +126,7 @@ class CredentialRows:
         """One TransactWriteItems."""
         before = door.credential
         after = replace(change.credential, version=before.version + 1)
-        notice = self._notice_item(door, change)
+        told = self._told(door, change)
         kept = credential_item(after)
         unmoved: Condition = CredentialItem.pk.does_not_exist()
         if before.version:
@@ -135,8 +136,8 @@ class CredentialRows:
             with TransactWrite(connection=self._connection) as transaction:
                 transaction.save(kept, condition=unmoved)
                 _passkeys(transaction, before, after)
-                if notice is not None:
-                    transaction.save(notice, condition=RecordItem.pk.does_not_exist())
+                for item in told:
+                    transaction.save(item, condition=RecordItem.pk.does_not_exist())
                 _sessions(transaction, change)
                 if change.spent:
                     spent = PassingItem(f"enrolment#{change.spent.hash}")
@@ -148,20 +149,13 @@ class CredentialRows:
             return False
         return True
 
-    def _notice_item(self, door: CredentialDoor, change: Change) -> RecordItem | None:
-        if change.notice is None or not isinstance(door, SealingDoor):
-            return None
-        patient, notice = door.credential.holder, change.notice
-        ring = self._vault.notice_ring(patient, door.keys)
-        return RecordItem(
-            patient,
-            f"N#{change.entry}",
-            b=ring.seal("notice", change.entry, notice.to_bytes()),
-            state="owed",
-            ref=notice.reference,
-            due=notice.due,
-            due_shard=notice.shard,
-        )
+    def _told(self, door: CredentialDoor, change: Change) -> list[RecordItem]:
+        """What a patient's journal tells of it, and the notice owed."""
+        if change.act is None or not isinstance(door, SealingDoor):
+            return []
+        ring = self._vault.notice_ring(door.credential.holder, door.keys)
+        told = [notice_side_item(ring, change.act, owes=change.notice is not None)]
+        return [*told, notice_item(ring, change.act, change.notice)] if change.notice else told
 
     def begin(self, ceremony: Ceremony) -> None:
         """One PutItem."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pynamodb.connection import Connection
 from pynamodb.transactions import TransactWrite
 
-from dmp.adapters.compression import compress, decompress
+from dmp.adapters.compression import compress
 from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.credentials import CredentialItem, credential_item
+from dmp.adapters.dynamodb.journal_items import journal_item, notice_item
 from dmp.adapters.dynamodb.tables import (
     CONTACT,
     GUARD,
@@ -21,11 +21,11 @@ from dmp.adapters.dynamodb.tables import (
     KeysItem,
     RecordItem,
 )
-from dmp.adapters.envelope import PatientKeys, Ring, Unopenable, Vault
+from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.consent import Standing
 from dmp.domain.contact import Contact
 from dmp.domain.credential import Credential, Pin
-from dmp.domain.journal import NOTICE_SIDE, Entry, entry_of, leaf_hash
+from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.record import Version, encode
 from dmp.domain.refusals import Refusal
@@ -123,53 +123,3 @@ def _items(ring: Ring, opening: Opening) -> Iterator[RecordItem]:
     yield RecordItem(patient, pointer, v=1, cs=[person.commit], own=True)
     yield journal_item(ring, opening.entry, owes=True)
     yield notice_item(ring, opening.entry, opening.notice)
-
-
-def journal_item(ring: Ring, entry: Entry, *, owes: bool = False) -> RecordItem:
-    """The J# item of an entry, its leaf hash in clear; `owes` when a notice goes with it."""
-    leaf = entry.canonical()
-    sealed = ring.seal("journal", entry.entry, compress(leaf))
-    name = f"J#{entry.entry}"
-    return RecordItem(entry.patient, name, b=sealed, leaf=leaf_hash(leaf), owes=owes or None)
-
-
-def notice_side_item(ring: Ring, entry: Entry) -> RecordItem:
-    """The same, written with the notice key alone."""
-    leaf = entry.canonical()
-    sealed = ring.seal("notice-journal", entry.entry, compress(leaf))
-    place = f"J#{entry.entry}"
-    return RecordItem(entry.patient, place, b=sealed, leaf=leaf_hash(leaf), by="notice")
-
-
-def opened_leaf(ring: Ring, item: Mapping[str, Any]) -> bytes:
-    """The leaf of a J# item; Unopenable when its key is not one that such an entry is sealed by."""
-    entry = item["sk"].removeprefix("J#")
-    if item.get("by") is None:
-        return _unpacked(ring.open("journal", entry, item["b"]))
-    leaf = _unpacked(ring.open("notice-journal", entry, item["b"]))
-    if entry_of(leaf).action not in NOTICE_SIDE:
-        raise Unopenable("an act that the notice side does not journal")
-    return leaf
-
-
-def _unpacked(message: bytes) -> bytes:
-    """Compressed since it was sealed; the first entries were not, and begin as JSON does."""
-    return message if message.startswith(b"{") else decompress(message)
-
-
-def notice_item(ring: Ring, entry: Entry, notice: Notice) -> RecordItem:
-    """The N# item of a notice owed for an entry."""
-    return owed_item(ring, entry.patient, entry.entry, notice)
-
-
-def owed_item(ring: Ring, patient: str, name: str, notice: Notice) -> RecordItem:
-    """The N# item of that name; its `due` is what the sweep finds it by."""
-    return RecordItem(
-        patient,
-        f"N#{name}",
-        b=ring.seal("notice", name, notice.to_bytes()),
-        state="owed",
-        ref=notice.reference,
-        due=notice.due,
-        due_shard=notice.shard,
-    )

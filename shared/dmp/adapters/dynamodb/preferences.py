@@ -24,10 +24,12 @@ from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.directory_rows import settled
+from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
 from dmp.adapters.dynamodb.registry import found
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.contact import Contact
+from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.preferences import NO_GRANT_S
 from dmp.domain.sign_in import DAY_S
@@ -93,15 +95,27 @@ class SealedPreferences:
         contact = Contact.from_bytes(ring.open("notice", CONTACT, sealed))
         return OpenContactDoor(patient, rows, contact, sealed, ring)
 
-    def change(self, door: ContactDoor, contact: Contact) -> bool:
-        """One UpdateItem, on the very message that was read."""
-        sealed = _ring(door).seal("notice", CONTACT, contact.to_bytes())
-        item = RecordItem(door.patient, CONTACT)
-        return _holds(
-            lambda: item.update(
-                actions=[RecordItem.b.set(sealed)], condition=RecordItem.b == door.sealed
-            )
-        )
+    def journal(self, door: ContactDoor, entry: Entry) -> None:
+        """One PutItem."""
+        item = notice_side_item(_ring(door), entry)
+        available(lambda: item.save(condition=RecordItem.pk.does_not_exist()))
+
+    def change(self, door: ContactDoor, contact: Contact, entry: Entry) -> bool:
+        """One TransactWriteItems, on the very message that was read."""
+        ring = _ring(door)
+        sealed = ring.seal("notice", CONTACT, contact.to_bytes())
+
+        def write() -> None:
+            with TransactWrite(connection=self._connection) as transaction:
+                item = notice_side_item(ring, entry)
+                transaction.save(item, condition=RecordItem.pk.does_not_exist())
+                transaction.update(
+                    RecordItem(door.patient, CONTACT),
+                    [RecordItem.b.set(sealed)],
+                    condition=RecordItem.b == door.sealed,
+                )
+
+        return _holds(lambda: retrying(write))
 
     def pending(self, door: ContactDoor) -> NewAddress:
         """One consistent GetItem."""
@@ -137,24 +151,18 @@ class SealedPreferences:
         return _address(door, item)
 
     def move(
-        self, door: ContactDoor, contact: Contact, entry: str, notice: Notice, now: int
+        self, door: ContactDoor, contact: Contact, entry: Entry, notice: Notice, now: int
     ) -> bool:
         """One TransactWriteItems. `until` at CONTACT tells until when no new grant is made."""
         ring = _ring(door)
         sealed = ring.seal("notice", CONTACT, contact.to_bytes())
-        owed = RecordItem(
-            door.patient,
-            f"N#{entry}",
-            b=ring.seal("notice", entry, notice.to_bytes()),
-            state="owed",
-            ref=notice.reference,
-            due=notice.due,
-            due_shard=notice.shard,
-        )
+        owed = notice_item(ring, entry, notice)
 
         def write() -> None:
             with TransactWrite(connection=self._connection) as transaction:
                 transaction.save(owed, condition=RecordItem.pk.does_not_exist())
+                told = notice_side_item(ring, entry, owes=True)
+                transaction.save(told, condition=RecordItem.pk.does_not_exist())
                 transaction.update(
                     RecordItem(door.patient, CONTACT),
                     [RecordItem.b.set(sealed), RecordItem.until.set(now + NO_GRANT_S)],
@@ -166,11 +174,7 @@ class SealedPreferences:
                     condition=AddressItem.mac.exists(),
                 )
 
-        try:
-            retrying(write)
-        except ConditionsFailed:
-            return False
-        return True
+        return _holds(lambda: retrying(write))
 
 
 def _holds(write: Callable[[], object]) -> bool:

@@ -14,7 +14,7 @@ from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.commits import Commits, OpenDoor, ring_of
 from dmp.adapters.dynamodb.conflicts import available
 from dmp.adapters.dynamodb.directory_rows import settled
-from dmp.adapters.dynamodb.opening import opened_leaf
+from dmp.adapters.dynamodb.journal_items import opened_leaf
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, HEAD, STANDING, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.caller import Caller
