@@ -86,12 +86,12 @@ def test_the_first_read_of_an_access_costs_no_more_calls(clinic: Clinic) -> None
     assert first == ["BatchGetItem", "TransactWriteItems", "GetItem"]
 
 
-def test_a_refusal_costs_two_calls(clinic: Clinic) -> None:
+def test_a_refusal_costs_three_calls_one_of_them_to_count_it(clinic: Clinic) -> None:
     with counted() as calls:
         reply = clinic.world.call(f"GET /fhir/Patient/{clinic.id}", clinic.world.doctor(BENNIS))
 
     assert reply.status == 403
-    assert calls == ["BatchGetItem", "PutItem"]
+    assert calls == ["BatchGetItem", "UpdateItem", "PutItem"]
 
 
 def test_kms_is_asked_once_for_a_record_and_then_not_for_a_while(world: World) -> None:

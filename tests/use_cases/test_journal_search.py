@@ -173,6 +173,7 @@ def test_a_link_is_good_for_its_caller_and_its_search_alone(clinic: Clinic) -> N
 
 
 def test_an_auditor_sees_metadata_and_the_patient_is_told(clinic: Clinic, auditor: Caller) -> None:
+    clinic.world.call(f"GET /fhir/Patient/{clinic.id}", clinic.world.doctor())
     notices = len(clinic.rows("N#"))
     page = ask(clinic, f"patient={clinic.id}&_count=200", auditor)
 
