@@ -15,7 +15,7 @@ from dmp.adapters.compression import compress
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import dynamodb
 from dmp.adapters.dynamodb.commits import PART_BYTES_MAX, OpenDoor, ring_of
-from dmp.adapters.dynamodb.opening import opened_leaf
+from dmp.adapters.dynamodb.journal_items import opened_leaf
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import commit_id, resource_id
