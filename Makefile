@@ -58,7 +58,7 @@ check: setup ## format, lint, types, template rules, the rules of the house
 
 prove: setup ## hours: fuzz (FUZZ_SECONDS a target), long Hypothesis, mutants (MUTANTS=… a part)
 	@$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
-	@DMP_HYPOTHESIS=prove DMP_SCHEDULES=1500 $(PY) -m pytest tests -m "not e2e" -n 2 -q
+	@DMP_HYPOTHESIS=prove DMP_SCHEDULES=1500 DMP_MATRIX=1 $(PY) -m pytest tests -m "not e2e" -n 2 -q
 	@DMP_CONTRACT=100 $(PY) -m pytest tests/e2e/test_openapi.py -q
 	@rm -rf .build/prove && mkdir -p .build/prove && cp -r shared .build/prove/src
 	@cp -r functions infra layers events tests template.yaml requirements.lock .build/prove

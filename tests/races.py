@@ -191,8 +191,8 @@ def race(seed: int, *, real: bool = False) -> Iterator[Race]:
     """The record afresh, under a seeded schedule. Waiting is a switch, not time."""
     with ExitStack() as patches:
         if not real:
-            patches.enter_context(mock.patch.object(Ring, "seal", _seal))
-            patches.enter_context(mock.patch.object(Ring, "open", _open))
+            patches.enter_context(mock.patch.object(Ring, "seal", pretended_seal))
+            patches.enter_context(mock.patch.object(Ring, "open", pretended_open))
         the, schedule = _prepared(real), Schedule(seed)
         waits = mock.Mock(sleep=lambda _: schedule.switch("wait"), monotonic=lambda: 0.0)
         patches.enter_context(mock.patch.object(client, "client", return_value=the.engine))
@@ -209,11 +209,13 @@ def _prepared(_: bool) -> Race:
         return Race(engine)
 
 
-def _seal(ring: Ring, purpose: str, place: str, plaintext: bytes) -> bytes:
+def pretended_seal(ring: Ring, purpose: str, place: str, plaintext: bytes) -> bytes:
+    """The plaintext under the name of its place."""
     return _place(ring, purpose, place) + plaintext
 
 
-def _open(ring: Ring, purpose: str, place: str, message: bytes) -> bytes:
+def pretended_open(ring: Ring, purpose: str, place: str, message: bytes) -> bytes:
+    """What was sealed for that very place; Unopenable otherwise."""
     head = _place(ring, purpose, place)
     if not message.startswith(head):
         raise Unopenable("another place")

@@ -16,9 +16,9 @@ from dmp.domain.journal import Action
 from dmp.domain.record import Version
 from dmp.domain.refusals import Gone, NotFound
 from dmp.fhir import bundle, compartment, json_reader
-from dmp.use_cases.changes import find
 from dmp.use_cases.everything import everything_of
 from dmp.use_cases.gate import Ask, Gate, Reading, Visit
+from dmp.use_cases.held import find
 from dmp.use_cases.listings import Found, Listing
 from dmp.use_cases.pages import Pages
 from dmp.use_cases.ports import Clock, Paging, Records

@@ -15,7 +15,7 @@ from dmp.domain.record import PATIENT, Version
 from dmp.domain.refusals import Invalid
 from dmp.fhir import json_reader
 from dmp.fhir.care_team import team_of
-from dmp.use_cases.changes import Held
+from dmp.use_cases.held import Held
 
 CARE_TEAM = "CareTeam"
 _NOT_OWN = "a care team counts only if the patient wrote it, in this record"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -29,8 +29,9 @@ from dmp.fhir.labelling import labelled
 from dmp.fhir.search_parameters import patient_path
 from dmp.fhir.validator import validate
 from dmp.use_cases.gate import NO_PERMIT, Visit
-from dmp.use_cases.ports import Clock, Key, Pointer
-from dmp.use_cases.restrictions import scoped, within
+from dmp.use_cases.held import Held
+from dmp.use_cases.ports import Clock, Pointer
+from dmp.use_cases.restrictions import readable, scoped, within
 
 RESOURCE_BYTES_MAX = 1024 * 1024
 Kind = Literal["create", "update", "patch", "delete", "nothing"]
@@ -64,12 +65,13 @@ class Made:
     """What became of a change: the new version, and the pointer that moves with it.
 
     `version` is None when nothing was left to do: a deletion repeated, a conditional create that
-    found `change.found`.
+    found `change.found`. Not `shown` is what was found or patched and may not be read.
     """
 
     change: Change
     version: Version | None
     pointer: Pointer | None = None
+    shown: bool = True
 
 
 def target(text: str, caller: Caller, path: str) -> ResourceId:
@@ -152,7 +154,8 @@ class Workshop:
     ) -> Made:
         """The change's version, if the caller may make it on what the record holds now."""
         if change.kind == "nothing":
-            return Made(change, None)
+            found = change.found
+            return Made(change, None, shown=found is None or readable(self._caller, found))
         if change.kind == "create":
             made = self._permitted(self.version(change, name, resource, None))
             return Made(change, scoped(self._caller, change.kind, made, change.path))
@@ -166,7 +169,11 @@ class Workshop:
             return Made(change, None)
         version = self._permitted(self.version(change, name, resource, before))
         pointer = held.next_pointer(change.type, name, self._commit)
-        return Made(change, scoped(self._caller, change.kind, version, change.path), pointer)
+        shown = change.patch is None or (
+            self._visit.sees(version.item) and readable(self._caller, version)
+        )
+        version = scoped(self._caller, change.kind, version, change.path)
+        return Made(change, version, pointer, shown)
 
     def _may_change(self, before: Version | None, change: Change) -> None:
         wanted = etag_of(change.if_match)
@@ -239,31 +246,6 @@ def _names(caller: Caller) -> tuple[str, ...]:
     return tuple(kind + name for kind, name in known if name)
 
 
-class Held:
-    """What the record holds of the ids that a request changes."""
-
-    def __init__(
-        self, pointers: Mapping[Key, Pointer], commits: Mapping[str, Sequence[Version]]
-    ) -> None:
-        self._pointers = pointers
-        self._commits = commits
-
-    def current(self, resource_type: str, name: ResourceId) -> Version | None:
-        """The newest version, deleted or not; None when the id was never used for the type."""
-        commit = newest_commit(self._pointers.get((resource_type, name.text)), name)
-        if commit is None:
-            return None
-        return find(self._commits.get(commit, ()), resource_type, name.text)
-
-    def next_pointer(self, resource_type: str, name: ResourceId, commit: str) -> Pointer:
-        """The pointer after one more version, in `commit`."""
-        held = self._pointers.get((resource_type, name.text))
-        if held is None:
-            own = name.commit is None
-            return Pointer(resource_type, name.text, 1 if own else 2, (commit,), own)
-        return replace(held, version=held.version + 1, commits=(*held.commits, commit))
-
-
 def existing(version: Version | None) -> Version:
     """The version, unless it is absent (404) or a deletion (410)."""
     if version is None:
@@ -280,16 +262,6 @@ def _patched(before: Version, change: Change) -> dict[str, Any]:
     if issues := validate(made, path=change.path):
         raise Invalid(issues)
     return made
-
-
-def newest_commit(pointer: Pointer | None, name: ResourceId) -> str | None:
-    """The commit that holds the newest version of an id."""
-    return pointer.commits[-1] if pointer else name.commit
-
-
-def find(versions: Iterable[Version], resource_type: str, name: str) -> Version | None:
-    """The version of that resource in a commit."""
-    return next((v for v in versions if v.id == name and v.type == resource_type), None)
 
 
 def stamped(resource: Mapping[str, Any], name: str, version: int, at: str) -> dict[str, Any]:

@@ -28,10 +28,11 @@ from dmp.domain.widening import widens
 from dmp.fhir import bundle
 from dmp.use_cases import care_teams, links
 from dmp.use_cases.activation_ports import Macs
-from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit, patient_of
+from dmp.use_cases.changes import Change, Made, Workshop, patient_of
 from dmp.use_cases.conditions import Conditions, Settled, swaps_of
 from dmp.use_cases.delegations import Delegations, by_delegate, settled_at
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
+from dmp.use_cases.held import Held, newest_commit
 from dmp.use_cases.ports import Clock, Directory, Raced, Records, Write
 from dmp.use_cases.written import Render, Request, Written, first_answer, once_key, once_of
 
@@ -111,7 +112,9 @@ class Committer:
         answer = work.render(made, at_ms)
         versions = [m.version for m in made if m.version is not None]
         # what a conditional create found leaves with the answer: it is told like what is read
-        told = [v.name for v in (*versions, *(m.change.found for m in made)) if v is not None]
+        told = [
+            v.name for v in (*versions, *(m.change.found for m in made if m.shown)) if v is not None
+        ]
         names, digest = disclosure(told, commit, visit.standing.version)
         entry = replace(self._gate.entry(visit, "permit", visit.rule), what=names, disclosed=digest)
         if not versions:
@@ -126,7 +129,7 @@ class Committer:
             pointers=[m.pointer for m in made if m.pointer is not None],
             access=access,
             notice=notice,
-            once=once_of(work.request, answer, at_ms),
+            once=once_of(work.request, _kept(work, made, answer, at_ms), at_ms),
             swaps=swaps_of(settled.guards, commit, at_ms),
         )
         self._records.commit(visit.door, self._with_standing(visit, write, made))
@@ -192,6 +195,16 @@ class Committer:
     def _first_answer(self, visit: Visit, request: Request) -> Written | None:
         used = self._records.used(visit.door, once_key(request), visit.now_ms // 1000)
         return first_answer(request, used)
+
+
+def _kept(work: Work, made: Sequence[Made], answer: Written, at_ms: int) -> Written:
+    """What an Idempotency-Key answers again: of a patched resource no more than that it was.
+
+    Whoever repeats a create or an update has the content in hand; a patch alone has not.
+    """
+    if all(m.change.patch is None for m in made):
+        return answer
+    return work.render([replace(m, shown=m.change.patch is None) for m in made], at_ms)
 
 
 def _made(

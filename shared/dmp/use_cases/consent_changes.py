@@ -29,9 +29,10 @@ from dmp.fhir.grants import require_untouched
 from dmp.fhir.json_reader import reread
 from dmp.fhir.validator import validate
 from dmp.use_cases import care_teams
-from dmp.use_cases.changes import Change, Held, Workshop, newest_commit, patient_of
+from dmp.use_cases.changes import Change, Workshop, patient_of
 from dmp.use_cases.delegations import by_delegate
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
+from dmp.use_cases.held import Held, newest_commit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
 from dmp.use_cases.written import Request, Written, first_answer, once_key, once_of, one_answer
 

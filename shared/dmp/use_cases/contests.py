@@ -12,11 +12,12 @@ from dmp.domain.record import Version
 from dmp.domain.refusals import Invalid, NotFound, Unavailable
 from dmp.fhir.json_reader import reread
 from dmp.fhir.parameters import taken
-from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit
+from dmp.use_cases.changes import Change, Made, Workshop
 from dmp.use_cases.consent_changes import CONSENT, patient_only
 from dmp.use_cases.delegations import by_delegate
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
 from dmp.use_cases.grant_ports import ReviewList
+from dmp.use_cases.held import Held, newest_commit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
 from dmp.use_cases.written import Request, Written, once_of, one_answer
 

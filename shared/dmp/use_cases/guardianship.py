@@ -17,9 +17,10 @@ from dmp.fhir.json_reader import reread
 from dmp.fhir.validator import validate
 from dmp.use_cases import links
 from dmp.use_cases.activation_ports import Macs
-from dmp.use_cases.changes import Change, Held, Made, Workshop, newest_commit, patient_of
+from dmp.use_cases.changes import Change, Made, Workshop, patient_of
 from dmp.use_cases.delegations import RELATED, Delegations
 from dmp.use_cases.gate import NO_PERMIT, TRIES_MAX, Ask, Gate, Visit
+from dmp.use_cases.held import Held, newest_commit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
 from dmp.use_cases.written import (
     Request,

@@ -12,8 +12,9 @@ from dmp.domain.identifiers import ResourceId, resource_id
 from dmp.domain.refusals import Invalid, Issue, TooLarge
 from dmp.fhir import compartment, references
 from dmp.fhir.definitions import resource_types
-from dmp.use_cases.changes import Change, Held
+from dmp.use_cases.changes import Change
 from dmp.use_cases.gate import Visit
+from dmp.use_cases.held import Held
 from dmp.use_cases.restrictions import known
 
 LINKS_MAX = 200

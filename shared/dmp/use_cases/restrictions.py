@@ -24,6 +24,11 @@ def within(caller: Caller, letter: str, version: Version) -> bool:
     return scope_criteria.holds(json_reader.reread(version.body), alternatives)
 
 
+def readable(caller: Caller, version: Version) -> bool:
+    """Whether the caller's scopes let the content be told, by reading or by searching."""
+    return within(caller, "r", version) or within(caller, "s", version)
+
+
 def scoped(caller: Caller, interaction: str, version: Version, path: str) -> Version:
     """What is written, if it is within the scopes as well: nothing is moved out of them."""
     if not version.deleted and not within(caller, letter_of(interaction), version):

@@ -16,8 +16,9 @@ from dmp.domain.record import Version
 from dmp.domain.refusals import Refusal, Unavailable
 from dmp.fhir.json_reader import reread
 from dmp.fhir.validator import validate
-from dmp.use_cases.changes import Change, Held, Workshop, newest_commit
+from dmp.use_cases.changes import Change, Workshop
 from dmp.use_cases.gate import TRIES_MAX, Ask, Gate, Visit, opening
+from dmp.use_cases.held import Held, newest_commit
 from dmp.use_cases.ports import Clock, Raced, Records, Write
 from dmp.use_cases.restrictions import within
 from dmp.use_cases.written import Request, Written

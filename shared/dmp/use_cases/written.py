@@ -10,7 +10,6 @@ from typing import Literal
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import commit_millis
 from dmp.domain.instants import http_date, instant
-from dmp.domain.record import Version
 from dmp.domain.refusals import IdempotencyConflict, Issue
 from dmp.fhir import bundle, outcome
 from dmp.use_cases.changes import Made
@@ -68,7 +67,7 @@ def one_answer(base: str, request: Request) -> Render:
         headers = {"Location": f"{base}/{version.name}", "ETag": f'W/"{version.version}"'}
         headers["Last-Modified"] = http_date(commit_millis(version.commit))
         created = made[0].version is not None and version.version == 1
-        return Written(201 if created else 200, headers, _returned(version, request))
+        return Written(201 if created else 200, headers, _returned(made[0], request))
 
     return render
 
@@ -91,7 +90,7 @@ def entry_answer(made: Made, request: Request) -> bundle.Answer:
     if version is None or version.deleted:
         return bundle.Answer("204 No Content")
     created = made.version is not None and version.version == 1
-    returned = _returned(version, request) or None
+    returned = _returned(made, request) or None
     told = request.returns == "OperationOutcome"
     return bundle.Answer(
         status="201 Created" if created else "200 OK",
@@ -103,10 +102,13 @@ def entry_answer(made: Made, request: Request) -> bundle.Answer:
     )
 
 
-def _returned(version: Version, request: Request) -> bytes:
+def _returned(made: Made, request: Request) -> bytes:
+    version = made.version or made.change.found
     if request.returns == "OperationOutcome":
         return outcome.operation_outcome([_SAVED], "saved", request.request)
-    return version.body if request.returns == "representation" else b""
+    if version is None or not made.shown or request.returns != "representation":
+        return b""
+    return version.body
 
 
 def once_key(request: Request) -> str:
