@@ -19,7 +19,7 @@ HOUR = 3600
 WRONG = (-HOUR, HOUR)
 ANSWERING = (
     "AccessQueries", "RecordWrites", "ConsentChanges", "Journal", "NotificationsApi", "Tokens",
-    "ActivationApi", "Authorization", "Passkeys", "Apps", "Public",
+    "ActivationApi", "Authorization", "Passkeys", "Apps", "Public", "Account",
 )  # fmt: skip
 
 

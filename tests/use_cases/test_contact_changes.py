@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.preferences import SealedPreferences
 from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.tables import CONTACT
@@ -16,6 +17,7 @@ from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
 from dmp.domain.preferences import NO_GRANT_S
 from dmp.domain.refusals import Unavailable
+from dmp.use_cases.acts import act
 from dmp.use_cases.contact_changes import ContactChanges
 from dmp.use_cases.ports import Door, Write
 from dmp.use_cases.written import Request
@@ -183,7 +185,8 @@ def test_it_holds_for_the_contact_that_was_seen_or_not_at_all(
         def meanwhile(tried: int) -> None:
             if tried < until:
                 other = replace(contact(family), email=f"n{tried}@example.org")
-                assert patients.change(patients.enter(family.id, ()), other)
+                told = act(SystemClock(), family.id, "preferences", "patient-own")
+                assert patients.change(patients.enter(family.id, ()), other, told)
 
         return meanwhile
 

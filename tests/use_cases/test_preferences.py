@@ -11,6 +11,7 @@ import pytest
 from dmp.adapters.dynamodb.due_notices import DueIndex
 from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
+from dmp.domain.journal import Entry
 from dmp.domain.notices import Message, Notice, Undeliverable
 from dmp.domain.refusals import (
     Forbidden,
@@ -44,6 +45,7 @@ class Home:
     undeliverable: bool = False
     sent: list[tuple[str | None, str | None]] = field(default_factory=list)
     owed: list[Notice] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     now: int = 1_000
     proof: Mapping[str, object] = field(default_factory=dict)
 
@@ -62,11 +64,16 @@ class Home:
         self.lost -= 1
         return self.lost < 0
 
-    def change(self, door: ContactDoor, contact: Contact) -> bool:
+    def journal(self, door: ContactDoor, entry: Entry) -> None:
+        assert door.patient == entry.patient == "p"
+        self.entries.append(entry)
+
+    def change(self, door: ContactDoor, contact: Contact, entry: Entry) -> bool:
         assert door.patient == "p"
         if not self._won():
             return False
         self.contact = contact
+        self.journal(door, entry)
         return True
 
     def pending(self, door: ContactDoor) -> NewAddress:
@@ -85,11 +92,12 @@ class Home:
         return self.waiting if self.waiting.mac else None
 
     def move(
-        self, door: ContactDoor, contact: Contact, entry: str, notice: Notice, now: int
+        self, door: ContactDoor, contact: Contact, entry: Entry, notice: Notice, now: int
     ) -> bool:
-        assert (door.patient, len(entry), now) == ("p", 16, self.now)
+        assert (door.patient, len(entry.entry), now) == ("p", 16, self.now)
         if not self._won():
             return False
+        self.journal(door, entry)
         self.contact, self.waiting = contact, NewAddress()
         self.owed.append(notice)
         return True

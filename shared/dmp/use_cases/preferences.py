@@ -62,6 +62,9 @@ class Preferences:
             door, contact = self._enter(caller, "update")
             wanted = rules.preferred(contact, body)
             told = self._act(caller, "preferences", "patient-own")
+            if wanted == contact:
+                self.contacts.journal(door, told)
+                return rules.shown(wanted)
             if self.contacts.change(door, wanted, told):
                 return rules.shown(wanted)
         raise Unavailable("contact")
