@@ -44,8 +44,13 @@ class Seeded:
     """The clock and the chance of one run: a millisecond a look, and the same numbers again."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311  # a scene, not a secret
-        self.now = NINE
+        self._seed = seed
+        self.begin(0)
+
+    def begin(self, step: int) -> None:
+        """The time and the dice of a step, whatever was done before it."""
+        self._random = random.Random(self._seed + step)  # noqa: S311  # a scene, not a secret
+        self.now = NINE + step * 60_000
 
     def now_ms(self) -> int:
         """A millisecond after the last."""

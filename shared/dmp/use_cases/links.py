@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from dmp.domain.decision import Permit
 from dmp.domain.identifiers import ResourceId, resource_id
 from dmp.domain.refusals import Invalid, Issue, TooLarge
 from dmp.fhir import compartment, references
@@ -76,7 +77,9 @@ def _is_there(visit: Visit, held: Held, kind: str, name: ResourceId) -> bool:
     if version is None or version.deleted:
         return False
     own = version.origin == visit.ask.caller.organization
-    return (own or visit.sees(version.item)) and known(visit.ask.caller, version)
+    # who may only write refers to what they wrote; what is sealed is not there for them either
+    written = own and isinstance(visit.decides(version.item), Permit)
+    return (written or visit.sees(version.item)) and known(visit.ask.caller, version)
 
 
 def _refuse(changes: Sequence[Change], texts: Collection[str], why: str) -> None:

@@ -47,7 +47,8 @@ class DynamoRecords(Commits):
     ) -> Door | Mapping[str, Mapping[str, object]]:
         """One BatchGetItem over three tables, consistent; one more while a load is staged."""
         batch = Batch(dynamodb())
-        for sk in _door_keys(wanted, access):
+        keys = _door_keys(wanted, access)
+        for sk in keys:
             batch.want(self.records, pk=patient, sk=sk)
         batch.want(self.keys, pk=patient)
         for key in caller.registry_keys():
@@ -58,7 +59,10 @@ class DynamoRecords(Commits):
         if GUARD not in items:
             return rows
         ring = self.vault.record_ring(patient, keys_of(found[self.keys]))
-        return self._door(patient, ring, items, rows, f"A#{access}")
+        # a commit that is not there is not looked for again: absent takes as long as hidden
+        opened: dict[str, Sequence[Version]] = {sk[2:]: () for sk in keys if sk.startswith("K#")}
+        opened |= self._open_commits(ring, [i for sk, i in items.items() if sk.startswith("K#")])
+        return self._door(patient, ring, items, rows, opened, f"A#{access}")
 
     def _door(
         self,
@@ -66,12 +70,12 @@ class DynamoRecords(Commits):
         ring: Ring,
         items: Mapping[str, Row],
         rows: Mapping[str, Row],
+        commits: Mapping[str, Sequence[Version]],
         open_: str,
     ) -> Door:
         sealed = items.get(STANDING)
         if sealed is None:
             raise Unavailable("standing")
-        commits = self._open_commits(ring, [i for sk, i in items.items() if sk.startswith("K#")])
         return OpenDoor(
             patient=patient,
             active=items[GUARD].get("st") == "active",
