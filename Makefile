@@ -46,7 +46,8 @@ demo: setup ## the first day of a record, step by step, on the sandbox
 test: setup ## every test (SEED=… repeats a run of Hypothesis, TESTS=… takes a part)
 	@echo "Hypothesis seed $(SEED): make test SEED=$(SEED) repeats it"
 	@$(PY) -m pytest $(TESTS) -m "not e2e" -n 2 -q --hypothesis-seed=$(SEED)
-	@$(PY) -m pytest $(TESTS) -m e2e -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
+	@$(PY) -m pytest $(TESTS) -m e2e --ignore=tests/browser -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
+	@$(PY) -m pytest $(TESTS) -m e2e --ignore=tests/e2e -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
 
 check: setup ## format, lint, types, template rules, the rules of the house
 	@$(VENV)/ruff format --check .
