@@ -14,7 +14,7 @@ from tests.browser.walk import App, app
 from tests.e2e.place import Home, Place
 
 ADDRESS = "203.0.113.120"
-# Nobody else's in the tests: a person may have one code a minute.
+# Nobody else's in these tests: a person may have one code a minute.
 PEOPLE = (
     "AB310245",
     "BJ417730",
@@ -23,7 +23,7 @@ PEOPLE = (
     "F291673",
     "BH509118",
     "EE384057",
-    "CD675209",
+    "W370954",
     "G560384",
     "IB205518",
 )
