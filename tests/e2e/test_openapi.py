@@ -67,7 +67,7 @@ class Contract:
 @pytest.fixture(scope="module")
 def contract(place: Place) -> Contract:
     """A record of its own with a little in it, its patient, and a physician who is let in."""
-    home, physician = place.newcomer("AB310245", ADDRESS), place.practitioner("physician")
+    home, physician = place.newcomer("IB205518", ADDRESS), place.practitioner("physician")
     base = place.base.removesuffix("/fhir")
     app = place.app("clinic", ADDRESS)
     home.grant(physician)
