@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.visitors import Sandbox
 from tests.e2e.place import Home, Place, command
-from tests.e2e.test_telling import everything, told, told_within
+from tests.e2e.test_accesses_told import everything, told, told_within
 from tests.world import observation
 
 ADDRESS = "203.0.113.71"

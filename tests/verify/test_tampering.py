@@ -22,6 +22,7 @@ from dmp.domain.log import Log
 from dmp.domain.merkle import consistency, inclusion, root
 
 ORIGIN = "dmp.ma/test/MA-06"
+SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)  # tests are named by its length
 EVERY = os.environ.get("DMP_HYPOTHESIS") == "prove"  # else each position is tampered with one way
 SIZES = range(1, 258)
 Entries = Sequence[bytes]
@@ -42,7 +43,7 @@ class Key:
 
     def note_of(self, told: Checkpoint) -> str:
         """It, signed."""
-        return told.signed(self.spki, self._key.sign(told.body().encode(), ec.ECDSA(SHA256())))
+        return told.signed(self.spki, self._key.sign(told.body().encode(), SIGNING))
 
 
 OURS, OTHER = Key(4711), Key(815)
