@@ -81,6 +81,7 @@ class Engine:
             for key, item in sorted(self.items.items())
             if key[0] == table and holds(expression, item, names, values)
         ]
+        self._note("query", *(_target({"TableName": table, "Item": row}) for row in rows))
         if kwargs.get("ScanIndexForward") is False:
             rows.reverse()
         rows = rows[: kwargs.get("Limit", len(rows))]

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from botocore.exceptions import ClientError
+
 from dmp.adapters import aws
 from dmp.adapters.dynamodb import client
 from dmp.adapters.envelope import Ring
@@ -27,7 +29,17 @@ Tables = dict[Key, dict[str, Any]]
 
 
 class Kms(races.Kms):
-    """Keyed hashes as well."""
+    """Keyed hashes as well; a key of another name opens nothing."""
+
+    name = ""
+
+    def decrypt(self, **asked: Any) -> dict[str, bytes]:
+        """The key, by the name and in the context it was wrapped in."""
+        held = self._wrapped.get(asked["CiphertextBlob"])
+        if held is None or held[1] != asked["EncryptionContext"] or asked["KeyId"] != self.name:
+            error = {"Error": {"Code": "InvalidCiphertextException", "Message": "no"}}
+            raise ClientError(error, "Decrypt")
+        return {"Plaintext": held[0]}
 
     def generate_mac(self, **asked: Any) -> dict[str, bytes]:
         """HMAC-SHA-256 under a key that is its own name."""
@@ -58,6 +70,7 @@ class Memory:
         self._kms = Kms()
         self.template = load()
         self.resolver = Resolver(self.template, PARAMETERS, lambda name, _: name)
+        self._kms.name = self.environment("RecordWrites")["RECORD_KEY_ARN"]
 
     environment = Stack.environment
     app = Stack.app

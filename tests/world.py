@@ -156,7 +156,7 @@ class World:
         """`GET /fhir/Observation?code=x` sent to the function that the template routes it to."""
         method, _, url = request.partition(" ")
         path, _, query = url.partition("?")
-        folder, resource, route, parameters = _routed(method, path)
+        folder, resource, route, parameters = routed(method, path)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None:
             sent.setdefault("Content-Type", "application/fhir+json")
@@ -197,7 +197,7 @@ def event_of(
     }  # fmt: skip
 
 
-def _routed(method: str, path: str) -> tuple[str, str, str, dict[str, str]]:
+def routed(method: str, path: str) -> tuple[str, str, str, dict[str, str]]:
     """Function folder, its resource, the template's route and the path parameters."""
     parts = path.strip("/").split("/")
     if parts[:2] == ["fhir", "Consent"]:
