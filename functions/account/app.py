@@ -16,13 +16,15 @@ from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.sign_ins import SignInRows
 from dmp.adapters.dynamodb.witnesses import RegisteredWitnesses
 from dmp.adapters.envelope import Vault
+from dmp.adapters.headings import TableHeadings
 from dmp.adapters.macs import Macs
 from dmp.adapters.messages import Messages
 from dmp.adapters.phones import mobile
 from dmp.adapters.texts import Texts
 from dmp.adapters.tiles import TilesBucket
 from dmp.edge.account import account_api
-from dmp.edge.account_desk import Desk
+from dmp.edge.account_desk import EXPORT, Desk
+from dmp.edge.account_export import ExportPages
 from dmp.edge.account_journal import JournalPages
 from dmp.edge.account_preferences import PreferencePages
 from dmp.edge.account_sign_in import SignInPages
@@ -32,17 +34,15 @@ from dmp.use_cases.account import Account
 from dmp.use_cases.browsers import Browsers
 from dmp.use_cases.disputes import Disputes
 from dmp.use_cases.journal import Journal
+from dmp.use_cases.journal_exports import JournalExports
 from dmp.use_cases.one_time_codes import OneTimeCodes
 from dmp.use_cases.preferences import Preferences
 from dmp.use_cases.proofs import Proofs
 
 settings = AccountSettings.from_environment()
 table, kms, clock = settings.registry_table, client("kms"), SystemClock()
-vault, macs, texts = (
-    Vault(kms, settings.record_key_arn),
-    Macs(kms, settings.identifier_key_arn),
-    Texts(),
-)
+vault, texts = Vault(kms, settings.record_key_arn), Texts()
+macs = Macs(kms, settings.identifier_key_arn)
 tables = settings.records_table, settings.keys_table
 records = DynamoRecords(vault, *tables, table)
 messages = Messages(client("sns"), client("ses"), settings.sms_sender, settings.mail_sender)
@@ -59,18 +59,13 @@ codes = OneTimeCodes(
 kit = Kit(settings.base_url)
 desk = Desk(kit, Browsers(BrowserRows(table), codes, sign_ins, clock), clock)
 account = Account(records, records, GrantRows(table), clock)
-journal = JournalPages(
-    desk=desk,
-    account=account,
-    disputes=Disputes(account, records, clock),
-    journal=Journal(records, records, clock, settings.fhir_base),
-    proofs=Proofs(
-        DynamoLogRows(table),
-        TilesBucket(client("s3"), settings.tiles_bucket),
-        RegisteredWitnesses(table),
-    ),
-)
+entries = Journal(records, records, clock, settings.fhir_base)
+tiles = TilesBucket(client("s3"), settings.tiles_bucket)
+proofs = Proofs(DynamoLogRows(table), tiles, RegisteredWitnesses(table))
+journal = JournalPages(desk, account, Disputes(account, records, clock), entries, proofs)
+taken = records, records, settings.fhir_base, TableHeadings(), entries.doors
+export = ExportPages(desk, JournalExports(*taken, EXPORT.removeprefix("/")))
 contacts = SealedPreferences(vault, *tables, table)
 preferences = PreferencePages(desk, Preferences(contacts, messages, texts, macs, clock, mobile))
-api = account_api(kit, SignInPages(desk, settings.otp_answer_ms), journal, preferences)
+api = account_api(kit, SignInPages(desk, settings.otp_answer_ms), journal, export, preferences)
 handler = api.handler

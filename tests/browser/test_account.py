@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 
 import pytest
@@ -97,6 +99,12 @@ def test_every_page_is_for_everybody(at: Callable[..., Walk], language: str) -> 
     page.goto(f"{visit.base}{emergency(page).removeprefix(path_of(visit))}")
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     visit.checked("24-access")
+    page.goto(f"{visit.base}/account/export?from=x&format=csv")
+    visit.checked("34-export-wrong")
+    page.goto(f"{visit.base}/account/export")
+    visit.checked("35-export")
+    page.click("form:has(#format-csv) button")
+    visit.checked("36-export-part")
     page.goto(f"{visit.base}/account/preferences")
     visit.checked("25-preferences")
     page.fill("#address", "12")
@@ -157,6 +165,22 @@ def test_without_a_script_all_but_the_check_is_there(at: Callable[..., Walk]) ->
     page.wait_for_selector(".told")
     page.click(".upward a")
     assert page.locator(".state").count() == 1
+
+
+def test_the_journal_is_taken_away_without_a_script(at: Callable[..., Walk]) -> None:
+    visit = at("fr", scripts=False)
+    page = visit.page
+    page.click("a[href$='/account/export']")
+    page.click("form:has(#format-csv) button")
+    lines = int(page.locator("dd").nth(2).inner_text())
+    for _ in range(2):  # as often as the line breaks
+        with page.expect_download() as kept:
+            page.click("main form[method=post]:has([name=format]) button")
+        assert kept.value.suggested_filename.endswith("-1.csv")
+        table = kept.value.path().read_text("utf-8-sig")
+        assert len(list(csv.reader(io.StringIO(table)))) == lines + 1
+        assert "Praticien" in table
+    assert page.locator("#part").is_visible()
 
 
 def test_the_journal_needs_no_mouse_and_prints(at: Callable[..., Walk]) -> None:

@@ -135,6 +135,8 @@ PAGES = {
     ("get", "/account/journal/{id}"),
     ("post", "/account/journal/{id}"),
     ("get", "/account/journal/{id}/{part}"),
+    ("get", "/account/export"),
+    ("post", "/account/export"),
     ("get", "/account/preferences"),
     ("post", "/account/preferences"),
 }

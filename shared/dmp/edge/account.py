@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dmp.edge.account_desk import ACCOUNT, JOURNAL, PREFERENCES, SIGN_IN, SIGN_OUT
+from dmp.edge.account_desk import ACCOUNT, EXPORT, JOURNAL, PREFERENCES, SIGN_IN, SIGN_OUT
+from dmp.edge.account_export import ExportPages
 from dmp.edge.account_journal import JournalPages
 from dmp.edge.account_preferences import PreferencePages
 from dmp.edge.account_sign_in import SignInPages
@@ -12,7 +13,11 @@ from dmp.edge.policy_page import POLICY, serve_policy
 
 
 def account_api(
-    kit: Kit, sign_in: SignInPages, journal: JournalPages, preferences: PreferencePages
+    kit: Kit,
+    sign_in: SignInPages,
+    journal: JournalPages,
+    export: ExportPages,
+    preferences: PreferencePages,
 ) -> PageApi:
     """The API."""
     api = PageApi("account", kit, kit.link(JOURNAL))
@@ -34,6 +39,8 @@ def account_api(
     api.route(f"{JOURNAL}/{{id}}", ["GET"])(journal.shown)
     api.route(f"{JOURNAL}/{{id}}", ["POST"], (FORM,))(journal.dispute)
     api.route(f"{JOURNAL}/{{id}}/{{part}}", ["GET"])(journal.file)
+    api.route(EXPORT, ["GET"])(export.shown)
+    api.route(EXPORT, ["POST"], (FORM,))(export.file)
     api.route(PREFERENCES, ["GET"])(preferences.shown)
     api.route(PREFERENCES, ["POST"], (FORM,))(preferences.act)
     return api

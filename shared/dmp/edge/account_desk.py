@@ -31,10 +31,11 @@ from dmp.use_cases.browsers import Browsers, Held
 from dmp.use_cases.ports import Clock
 
 ACCOUNT, SIGN_IN, SIGN_OUT = "/account", "/account/sign-in", "/account/sign-out"
-JOURNAL, PREFERENCES = "/account/journal", "/account/preferences"
+JOURNAL, EXPORT = "/account/journal", "/account/export"
+PREFERENCES = "/account/preferences"
 COOKIE = "dmp-browser"
 _BACK = re.compile(
-    r"(?:journal|preferences)(?:/[0-9a-v]{20}\.[0-9a-v]{16})?(?:\?[\w.~%=&+-]{0,200})?\Z"
+    r"(?:journal|export|preferences)(?:/[0-9a-v]{20}\.[0-9a-v]{16})?(?:\?[\w.~%=&+-]{0,200})?\Z"
 )
 
 
@@ -96,6 +97,7 @@ class Desk:
         link = self.kit.link
         return {
             "journal": link(JOURNAL),
+            "export": link(EXPORT),
             "preferences": link(PREFERENCES),
             "policy": link(POLICY),
             "sign_out": link(SIGN_OUT),

@@ -219,7 +219,7 @@ def _wanted(asked: Mapping[str, str]) -> tuple[Wanted, list[str]]:
     days: dict[str, str] = {}
     for name, after in (("from", 0), ("to", 1)):
         try:
-            days[name] = _midnight(asked[name], after) if asked[name] else ""
+            days[name] = midnight(asked[name], after) if asked[name] else ""
         except ValueError:
             faults.append(name)
     reference = "".join(c for c in asked["ref"].upper() if c.isalnum())
@@ -233,7 +233,7 @@ def _wanted(asked: Mapping[str, str]) -> tuple[Wanted, list[str]]:
     return Wanted(days["from"], days["to"], asked["who"], only, reference), []
 
 
-def _midnight(day: str, after: int) -> str:
+def midnight(day: str, after: int) -> str:
     """The instant at which a day begins in Morocco; `after` days later."""
     begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZONE) + timedelta(days=after)
     return instant(round(begins.timestamp() * 1000))

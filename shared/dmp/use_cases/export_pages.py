@@ -36,6 +36,8 @@ class ExportPage:
     def __init__(self, form: str, base: str) -> None:
         self.more = False
         self.last = ""
+        self.first_at = ""
+        self.last_at = ""
         self._form = form
         self._base = base
         self._room = PAGE_BYTES_MAX
@@ -46,6 +48,11 @@ class ExportPage:
     def count(self) -> int:
         """How many entries are on it."""
         return len(self._events) or len(self._rows)
+
+    @property
+    def size(self) -> int:
+        """How many bytes they take, about."""
+        return PAGE_BYTES_MAX - self._room
 
     def fill(self, entries: Iterable[Entry]) -> None:
         """Put entries on it, as many as fit."""
@@ -70,6 +77,8 @@ class ExportPage:
             self._events.append((f"{self._base}/{_TYPE}/{entry.id}", event))
         self._room -= size
         self.last = entry.entry
+        self.first_at = self.first_at or entry.at
+        self.last_at = entry.at
         return True
 
     def body(self, following: str, headings: Headings, language: str, now: str) -> bytes:

@@ -43,6 +43,21 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one page holds, before it is taken away: from when to when, how much.
+
+    `size` are the bytes of its entries, about as many as the file has; `following` is what names
+    the next page, or empty.
+    """
+
+    first: str
+    last: str
+    count: int
+    size: int
+    following: str
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """From an instant to before another, both in UTC as text."""
 
@@ -61,14 +76,29 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What is exported: in which form, of which time, going on at which page (None: the first)."""
+
+    patient: str
+    form: str
+    period: Period
+    listing: Listing
+    page: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalExports:
-    """`GET /journal/usage` and `GET /journal/export`, for the patient's own token."""
+    """`GET /journal/usage` and `GET /journal/export`, for the patient's own token.
+
+    `path` is where an export's pages are.
+    """
 
     records: Records
     leaves: Leaves
     base: str
     headings: Headings
     doors: JournalDoors
+    path: str = "journal/export"
 
     def usage(self, request: Request, parameters: Parameters) -> dict[str, object]:
         """The accesses of a period, newest first, `limit` of them from `offset` on."""
@@ -102,25 +132,44 @@ class JournalExports:
 
     def export(self, request: Request, parameters: Parameters, language: str) -> Export:
         """One page of the journal, oldest first, as a collection Bundle or as a table."""
+        order = self._order(request, parameters)
+        ask = _ask(request, order.patient, "export")
+        for _ in range(TRIES_MAX):
+            visit = self.doors.admit(ask, whole=True)
+            page, token = self._filled(visit, order)
+            following = order.listing.url(self.base.removesuffix("/fhir"), token) if token else ""
+            body = page.body(following, self.headings, language, instant(visit.now_ms))
+            if self._disclosed(visit, page, first=order.page is None):
+                return Export(body, MEDIA_TYPES[order.form], following)
+        raise Unavailable("the policy kept moving")
+
+    def part(self, request: Request, parameters: Parameters) -> Part:
+        """What `export` would give for the same parameters; a look at the journal as any other."""
+        order = self._order(request, parameters)
+
+        def work(visit: Visit) -> Reading[Part]:
+            page, token = self._filled(visit, order)
+            return Reading(Part(page.first_at, page.last_at, page.count, page.size, token))
+
+        return self.doors.read(_ask(request, order.patient, "search"), work, whole=True)
+
+    def _order(self, request: Request, parameters: Parameters) -> Order:
         given = _once(parameters, ("patient", "format", "from", "to", PAGE))
         form, period = given.get("format", "fhir"), _period(given)
         if form not in FORMATS:
             raise BadParameter(f"one of {', '.join(FORMATS)} is needed", "format")
-        ask = _ask(request, _patient(request, given), "export")
         kept = [(name, value) for name, value in given.items() if name != PAGE]
-        listing = Listing("journal/export", kept, None, "none")
-        for _ in range(TRIES_MAX):
-            visit = self.doors.admit(ask, whole=True)
-            page = ExportPage(form, self.base)
-            after = self._after(visit, listing, given.get(PAGE))
-            span = period.span(page=1000)
-            span = replace(span, after=after) if after else span
-            page.fill(self._told(visit, period, span))
-            following = self._following(visit, listing, page)
-            body = page.body(following, self.headings, language, instant(visit.now_ms))
-            if self._disclosed(visit, page, first=PAGE not in given):
-                return Export(body, MEDIA_TYPES[form], following)
-        raise Unavailable("the policy kept moving")
+        listing = Listing(self.path, kept, None, "none")
+        return Order(_patient(request, given), form, period, listing, given.get(PAGE))
+
+    def _filled(self, visit: Visit, order: Order) -> tuple[ExportPage, str]:
+        """The page with its entries, and what names the next one."""
+        page = ExportPage(order.form, self.base)
+        after = self._after(visit, order.listing, order.page)
+        span = order.period.span(page=1000)
+        span = replace(span, after=after) if after else span
+        page.fill(self._told(visit, order.period, span))
+        return page, self._following(visit, order.listing, page)
 
     def _disclosed(self, visit: Visit, page: ExportPage, *, first: bool) -> bool:
         """Journal the page, and owe the notice of the first; False when the policy moved."""
@@ -159,8 +208,7 @@ class JournalExports:
             return ""
         plaintext = json.dumps([page.last, bound_to(visit.ask.caller, listing)]).encode()
         sealed = self.leaves.seal_page(visit.door, plaintext)
-        token = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
-        return listing.url(self.base.removesuffix("/fhir"), token)
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 def _told(usage: Usage) -> dict[str, object]:
