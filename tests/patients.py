@@ -87,9 +87,9 @@ def start(app: Any, identifier: tuple[str, str] = CIN, ip: str = "") -> tuple[in
     return oauth.answered(app.handler, sent)
 
 
-def exchange(app: Any, challenge: str, code: str) -> tuple[int, dict[str, Any]]:
+def exchange(app: Any, challenge: str, code: str, **form: str) -> tuple[int, dict[str, Any]]:
     """Give a code."""
-    form = {"grant_type": OTP, "challenge": challenge, "code": code}
+    form = {"grant_type": OTP, "challenge": challenge, "code": code, **form}
     return oauth.answered(app.handler, oauth.event("tokens/one_time_code", **form))
 
 

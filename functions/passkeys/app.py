@@ -29,5 +29,6 @@ own = Own(credentials, clock)
 passkeys = Passkeys(own, ceremonies, sessions, Rates(dynamodb(), registry))
 proofs = Proofs(own, Macs(kms, settings.identifier_key_arn))
 enrolments = Enrolments(credentials, ceremonies, sessions, clock)
-api = passkeys_api(Served(passkeys, proofs, enrolments, sessions))
+secure = settings.base_url.startswith("https:")
+api = passkeys_api(Served(passkeys, proofs, enrolments, sessions, secure))
 handler = api.handler

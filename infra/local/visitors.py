@@ -24,7 +24,7 @@ from infra.local.emulator import LOCAL
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 OTP = "urn:dmp:params:oauth:grant-type:otp"
 FHIR = "application/fhir+json"
-_CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
+_CODE = re.compile(r"(?<!\w)\d{6}(?!\w)")
 
 
 @dataclass
@@ -67,6 +67,25 @@ class Sandbox:
                 return found[after]
             time.sleep(0.2)
         raise TimeoutError("no message came")
+
+    def wait_code(self, to: str, after: int, within_s: float = 20) -> str:
+        """The code in the first message to the address, beyond the first `after`, that has one."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            for message in self.messages(to)[after:]:
+                if found := _CODE.search(str(message["text"])):
+                    return found[0]
+            time.sleep(0.2)
+        raise TimeoutError("no code came")
+
+    def wait_text(self, to: str, text: str, within_s: float = 20) -> dict[str, Any]:
+        """The first message to the address that has the text, whenever it came."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if found := [m for m in self.messages(to) if text in str(m["text"])]:
+                return found[0]
+            time.sleep(0.2)
+        raise TimeoutError("never told")
 
     def calls(self) -> dict[str, int]:
         """AWS calls that the emulator has taken, by action."""
@@ -135,10 +154,11 @@ class PartnerApp:
 
 @dataclass
 class Person:
-    """Somebody with a phone, who may have a record."""
+    """Somebody with a phone, who may have a record. `device` is what their sign-in gave it."""
 
     sandbox: Sandbox
     known: Mapping[str, Any]
+    device: str = ""
 
     @property
     def phone(self) -> str:
@@ -193,11 +213,13 @@ class Person:
         body = {"identifier": identifier}
         asked = self.sandbox.send("POST", self.sandbox.url("/oauth2/otp"), json=body)
         asked.raise_for_status()
-        code = code_in(self.sandbox.wait_message(self.address, before))
+        code = self.sandbox.wait_code(self.address, before)
         form = {"grant_type": OTP, "challenge": asked.json()["challenge"], "code": code}
+        form |= {"device": self.device} if self.device else {}
         answered = self.sandbox.send("POST", str(self.sandbox.described["token_url"]), data=form)
         answered.raise_for_status()
         tokens: dict[str, Any] = answered.json()
+        self.device = str(tokens.get("device", self.device))
         return tokens
 
 

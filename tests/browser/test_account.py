@@ -52,7 +52,7 @@ def cookies(home: Home, browser: Browser, back: App) -> list[dict[str, object]]:
     before = len(home.sandbox.messages(home.person.address))
     page.fill("#who", str(home.known["cin"]))
     page.click(SEND)
-    page.fill("#code", code_in(home.sandbox.wait_message(home.person.address, before)))
+    page.fill("#code", home.sandbox.wait_code(home.person.address, before))
     page.click(ENTER)
     page.wait_for_selector(".uses")
     kept = [dict(cookie) for cookie in context.cookies()]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from dmp.domain.contact import LANGUAGES
-from infra.local.visitors import Sandbox, code_in
+from infra.local.visitors import Sandbox
 from tests.browser.conftest import Opened
 from tests.browser.walk import ALLOW, REFUSE, App, Walk, walk
 from tests.e2e.place import Home
@@ -114,4 +114,4 @@ def _focused(at: Walk) -> str:
 
 
 def _code(sandbox: Sandbox, person: Home, before: int) -> str:
-    return code_in(sandbox.wait_message(person.person.phone, before))
+    return sandbox.wait_code(person.person.phone, before)

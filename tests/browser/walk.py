@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, Response
 
 from infra.build import ROOT
-from infra.local.visitors import Sandbox, code_in
+from infra.local.visitors import Sandbox
 from tests.e2e.place import Home
 
 SCOPES = (
@@ -141,7 +141,7 @@ class Walk:
         """From the first page to the consent, with the code of the SMS."""
         before = len(self.sandbox.messages(person.person.phone))
         self.say(str(person.known["cin"]))
-        self.type(code_in(self.sandbox.wait_message(person.person.phone, before)))
+        self.type(self.sandbox.wait_code(person.person.phone, before))
         self.page.wait_for_selector(ALLOW)
 
     def checked(self, name: str) -> None:

@@ -24,6 +24,15 @@ def test_it_goes_to_the_contact_unless_it_brings_an_address() -> None:
     assert (told.phone, told.email, told.language) == ("+212661111111", None, "fr")
 
 
+def test_it_goes_by_the_channel_that_was_not_chosen_when_it_says_so() -> None:
+    told = replace(NOTICE, other=True)
+
+    assert told.addressed(CONTACT) == replace(CONTACT, channel="sms")
+    assert told.addressed(replace(CONTACT, channel="sms")) == CONTACT
+    assert told.addressed(CONTACT, mail=False) == replace(CONTACT, channel="sms", email=None)
+    assert Notice.from_bytes(told.to_bytes()) == told
+
+
 def test_what_came_back_by_mail_goes_by_phone_alone() -> None:
     assert NOTICE.addressed(CONTACT, mail=False) == replace(CONTACT, email=None)
     told = Notice("contact-changed", NOTICE.at, "R", 7, email="o@example.org")

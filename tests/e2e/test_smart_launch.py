@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from infra.local.visitors import Sandbox, code_in
+from infra.local.visitors import Sandbox
 from tests.e2e import node
 from tests.e2e.place import Home, Place
 
@@ -71,7 +71,7 @@ class App:
         before = len(self.sandbox.messages(address))
         if 'name="who"' in page.text:  # else the browser is signed in from before
             page = self.filled(page, who=str(self.home.known["cin"]))
-            page = self.filled(page, code=code_in(self.sandbox.wait_message(address, before)))
+            page = self.filled(page, code=self.sandbox.wait_code(address, before))
         self.browser.follow_redirects = False
         answer = self.filled(page, action="allow")
         assert answer.status_code in (302, 303), answer.text
@@ -114,6 +114,7 @@ def test_a_patient_lets_an_app_in_and_it_is_out_once_revoked(app: App) -> None:
 
     assert answer["patient"] == app.home.id
     assert set(answer["scope"].split()) == set(SCOPE.split())
+    assert app.sandbox.wait_text(str(app.home.known["phone"]), "سُمح للتطبيق")
     assert app.send("GET", patient, answer["access_token"]).status_code == 200
     assert app.send("GET", observations, answer["access_token"]).status_code == 200
     everything = app.send("GET", f"{app.place.base}/Condition?patient={app.home.id}",

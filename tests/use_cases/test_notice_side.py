@@ -90,8 +90,7 @@ def test_a_wrong_code_for_an_address_is_journalled_as_refused(clinic: Clinic) ->
 def test_an_act_of_the_notice_side_is_in_the_journal_as_any_other(
     clinic: Clinic, action: Action
 ) -> None:
-    tables = clinic.world.tables
-    contacts = SealedContacts(clinic.world.vault, tables["RECORDS_TABLE"], tables["KEYS_TABLE"])
+    contacts = SealedContacts(clinic.world.vault, *clinic.world.tables.values())
     entry = act(clinic.world.clock, clinic.id, action, "test", client="dmp")
 
     with counted() as calls:
@@ -120,7 +119,7 @@ def test_nothing_is_journalled_once_the_keys_are_destroyed(clinic: Clinic) -> No
     clinic.world.stack.client("dynamodb").delete_item(
         TableName=tables["KEYS_TABLE"], Key={"pk": {"S": clinic.id}}
     )
-    contacts = SealedContacts(clinic.world.vault, tables["RECORDS_TABLE"], tables["KEYS_TABLE"])
+    contacts = SealedContacts(clinic.world.vault, *clinic.world.tables.values())
 
     with pytest.raises(Gone):
         contacts.journal(act(clinic.world.clock, clinic.id, "sign-in", "passkey"))

@@ -18,6 +18,8 @@ from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
 from dmp.domain.directory import Client, Role
 from dmp.domain.journal import Entry
+from dmp.domain.marks import Mark
+from dmp.domain.notices import Notice
 from dmp.domain.refusals import OAuthError, TooMany, Unauthenticated
 from dmp.domain.sign_in import Challenge, CodesSent, Session
 from dmp.use_cases.sign_in import SignIn
@@ -239,8 +241,10 @@ class Outside:
     def contact(self, patient: str) -> Contact | None:
         return Contact(patient, None, "fr", "sms")
 
-    def journal(self, entry: Entry) -> None:
+    def journal_once(self, entry: Entry, notice: Notice, mark: Mark, now: int) -> bool:
         assert (entry.action, entry.outcome) == ("sign-in", "permit")
+        assert (notice.kind, notice.other, mark.until > now) == ("new-device", True, True)
+        return True
 
     def send_code(self, contact: Contact, code: str, minutes: int) -> None:
         assert minutes == 5

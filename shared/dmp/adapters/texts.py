@@ -162,6 +162,16 @@ _SOURCES = {
         _("DMP: a recovery code of your record was used on {at}. Not you? Tell us at once. "
           "Ref. {reference}"),
     ),
+    "new-device": _Source(
+        _("A new device signed in"),
+        _("DMP: a new device signed in to your record on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
+    "new-app": _Source(
+        _("An app was let in"),
+        _("DMP: the app {who} was let into your record on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
     "export": _Source(
         _("Your journal was taken away"),
         _("DMP: a copy of your journal was taken on {at}. Not you? Tell us at once. "

@@ -21,6 +21,7 @@ Kind = Literal[
     "review-justified", "review-unjustified", "export", "passkey-added", "passkey-removed",
     "passkey-refused", "pin-changed", "pin-locked", "recovery-used",
     "refused", "digest", "dispute-justified", "dispute-unjustified",
+    "new-device", "new-app",
 ]  # fmt: skip
 SHARDS = 8
 DIGEST = "digest-"
@@ -35,7 +36,8 @@ class Notice:
     """`at` an instant in UTC; `reference` 8 characters that the patient can quote.
 
     `due` is in epoch seconds; it and the reference stand in clear beside the sealed rest. `phone`
-    or `email`, when given, take the place of the contact's addresses. `end`: of what was granted.
+    or `email`, when given, take the place of the contact's addresses; with `other` it goes by the
+    channel that the patient did not choose, if there is an address. `end`: of what was granted.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Notice:
     email: str = ""
     end: str = ""
     count: int = 0
+    other: bool = False
 
     @property
     def shard(self) -> str:
@@ -74,6 +77,8 @@ class Notice:
         """
         if self.phone or self.email:
             contact = replace(contact, phone=self.phone or None, email=self.email or None)
+        if self.other:
+            contact = replace(contact, channel="email" if contact.channel == "sms" else "sms")
         return contact if mail else replace(contact, email=None)
 
     def to_bytes(self) -> bytes:

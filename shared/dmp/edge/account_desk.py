@@ -17,6 +17,8 @@ from dmp.domain.sign_in import SECRET_BITS, secret
 from dmp.edge.browser import (
     cookie_of,
     cookie_value,
+    device_cookie,
+    device_of,
     fields_of,
     form_token,
     from_elsewhere,
@@ -114,7 +116,16 @@ class Desk:
 
     def held(self, request: Request) -> Held | None:
         """The browser, when it is known."""
-        return self.browsers.of(cookie_value(request.headers, COOKIE, secure=self.kit.secure))
+        secure = self.kit.secure
+        held = self.browsers.of(cookie_value(request.headers, COOKIE, secure=secure))
+        return held and replace(held, device=device_of(request.headers, secure=secure))
+
+    def with_device(self, reader: Reader, request: Request) -> Reader:
+        """The reader, whose browser keeps a handle: the one it has, or a new one."""
+        secure = self.kit.secure
+        handle = device_of(request.headers, secure=secure) or self.browsers.new_device()
+        cookie = device_cookie(handle, secure=secure)
+        return replace(reader, cookies=(*reader.cookies, cookie))
 
     def with_cookie(self, reader: Reader, held: Held) -> Reader:
         """The reader, whose browser is told the secret."""

@@ -50,7 +50,7 @@ class SignInPages:
         held = self.desk.held(request)
         if self.desk.patient(held) is not None:
             return self._onward(back)
-        reader = self.desk.kit.reader(request)
+        reader = self.desk.with_device(self.desk.kit.reader(request), request)
         if held is None:
             held = self.desk.browsers.met()
             reader = self.desk.with_cookie(reader, held)

@@ -8,7 +8,7 @@ tells whether somebody has a record.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from dmp.domain.authorization import Pending, Redirect, SignedIn
@@ -23,7 +23,15 @@ from dmp.domain.refusals import (
 )
 from dmp.domain.sign_in import typed
 from dmp.edge.authorization_steps import PATH, Said, Steps, Turn, asks_patient
-from dmp.edge.browser import cookie_of, cookie_value, fields_of, from_elsewhere, is_form_token
+from dmp.edge.browser import (
+    cookie_of,
+    cookie_value,
+    device_cookie,
+    device_of,
+    fields_of,
+    from_elsewhere,
+    is_form_token,
+)
 from dmp.edge.http import Answer, Request
 from dmp.edge.logs import count
 from dmp.edge.oauth import lasting
@@ -54,7 +62,10 @@ class AuthorizationPages:
         reader, held = self.kit.reader(request), self._held(request)
         query = [(name, value) for name, value in request.query if name != "lang"]
         if "a" not in dict(query):
-            return self._begin(reader, held, query)
+            secure = self.kit.secure
+            handle = device_of(request.headers, secure=secure) or self.browsers.new_device()
+            kept = device_cookie(handle, secure=secure)
+            return self._begin(replace(reader, cookies=(*reader.cookies, kept)), held, query)
         found = self._under_way(request, reader, held, dict(query)["a"])
         if isinstance(found, Answer):
             return found
@@ -251,7 +262,9 @@ class AuthorizationPages:
         return self.kit.page("error.html", reader, values, status=status)
 
     def _held(self, request: Request) -> Held | None:
-        return self.browsers.of(cookie_value(request.headers, COOKIE, secure=self.kit.secure))
+        secure = self.kit.secure
+        held = self.browsers.of(cookie_value(request.headers, COOKIE, secure=secure))
+        return held and replace(held, device=device_of(request.headers, secure=secure))
 
     def _cookie(self, held: Held) -> str:
         return cookie_of(COOKIE, held.secret, secure=self.kit.secure)

@@ -11,9 +11,12 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from dmp.domain.marks import KNOWN_S
 from dmp.domain.refusals import BadParameter
+from dmp.domain.sign_in import is_secret
 from dmp.edge.http import Request
 
+DEVICE = "dmp-device"
 _FIELDS_MAX = 60
 _NONCE_CHARACTERS = 22
 _VALUE_MAX = 200
@@ -32,6 +35,17 @@ def cookie_value(headers: Mapping[str, str], name: str, *, secure: bool) -> str 
     pairs = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
     found = [value for key, _, value in pairs if key == wanted]
     return found[0] if len(found) == 1 and len(found[0]) <= _VALUE_MAX else None
+
+
+def device_of(headers: Mapping[str, str], *, secure: bool) -> str:
+    """The handle that the browser keeps, by which it is known to who signed in with it; or none."""
+    kept = cookie_value(headers, DEVICE, secure=secure) or ""
+    return kept if is_secret(kept) else ""
+
+
+def device_cookie(handle: str, *, secure: bool) -> str:
+    """A Set-Cookie value that makes the browser keep the handle."""
+    return cookie_of(DEVICE, handle, secure=secure, seconds=KNOWN_S)
 
 
 def form_token(secret: str, nonce: str) -> str:

@@ -22,8 +22,9 @@
 A session is a patient's access token; * asks for a proof of the last 300 s once there is a PIN or
 passkey (403 `insufficient_user_authentication`). The `refresh_token` of a sign-in gets an access
 token at /oauth2/token, as after a one-time code: this function signs none. A practitioner sends the
-`session` of the sign-in as bearer token. `publicKey` is for parse…OptionsFromJSON(), `credential`
-what toJSON() gives.
+`session` of the sign-in as bearer token. A patient's device sends `device`, which its first sign-in
+gave it; a page of ours keeps a cookie instead. `publicKey` is for parse…OptionsFromJSON(),
+`credential` what toJSON() gives.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dmp.domain.refusals import TooLarge, Unauthenticated
+from dmp.edge.browser import device_of
 from dmp.edge.http import JSON, Answer, Api, Request
 from dmp.edge.logs import count
 from dmp.edge.oauth import answer_of
@@ -48,12 +50,13 @@ _READS = (JSON,)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the routes call."""
+    """What the routes call; `secure` where the pages' cookies are."""
 
     passkeys: Passkeys
     proofs: Proofs
     enrolments: Enrolments
     sessions: PractitionerSessions
+    secure: bool
 
 
 def passkeys_api(served: Served) -> Api:
@@ -61,7 +64,7 @@ def passkeys_api(served: Served) -> Api:
     api = Api("passkeys")
     _own(api, served.passkeys, served.proofs)
     _pin(api, served.proofs)
-    _signing_in(api, served.passkeys)
+    _signing_in(api, served.passkeys, secure=served.secure)
     _practitioners(api, served.enrolments, served.sessions)
     return api
 
@@ -124,14 +127,15 @@ def _pin(api: Api, proofs: Proofs) -> None:
         return answer_of(200, proofs.prove_recovery_code(request.authenticated(), code))
 
 
-def _signing_in(api: Api, passkeys: Passkeys) -> None:
+def _signing_in(api: Api, passkeys: Passkeys, *, secure: bool) -> None:
     @api.route("/oauth2/passkeys/assertion", ["POST"], _READS)
     def begin_sign_in(request: Request) -> Answer:
         return answer_of(200, passkeys.begin_sign_in(request.source_ip))
 
     @api.route("/oauth2/passkeys/sign-in", ["POST"], _READS)
     def sign_in(request: Request) -> Answer:
-        answer = passkeys.sign_in(_body(request))
+        kept = device_of(request.headers, secure=secure)
+        answer = passkeys.sign_in(_body(request), kept)
         count("PasskeySignIns")
         return answer_of(200, answer)
 

@@ -89,7 +89,7 @@ def _fhir() -> Json:
 def _oauth() -> Json:
     seconds: Json = {"type": "integer"}
     named = ("client_assertion_type", "client_assertion", "scope", "refresh_token", "challenge",
-             "code", "client_id", "redirect_uri", "code_verifier")  # fmt: skip
+             "code", "client_id", "redirect_uri", "code_verifier", "device")  # fmt: skip
     return {
         "OAuthError": _object({"error": _TEXT}, {"error_description": _TEXT}),
         "TokenForm": _object({"grant_type": _TEXT}, dict.fromkeys(named, _TEXT)),
@@ -102,7 +102,7 @@ def _oauth() -> Json:
             {"access_token": _TEXT, "token_type": {"const": "Bearer"}, "expires_in": seconds,
              "scope": _TEXT},
             {"refresh_token": _TEXT, "patient": _TEXT, "encounter": _TEXT, "id_token": _TEXT,
-             "need_patient_banner": {"type": "boolean"}},
+             "device": _TEXT, "need_patient_banner": {"type": "boolean"}},
         ),
         "Introspection": _object({"active": {"type": "boolean"}}),
         "Launch": _object({"patient": _TEXT}, {"encounter": _TEXT}, closed=True),
@@ -124,7 +124,7 @@ def _credentials() -> Json:
     flag: Json = {"replaces": {"type": "boolean"}}
     return {
         "Ceremony": _object({"ceremony": _TEXT, "publicKey": {"type": "object"}}),
-        "Signed": _object(ceremony),
+        "Signed": _object(ceremony, {"device": _TEXT}),
         "Registered": _object({**ceremony, **name}),
         "Named": _object(name),
         "Pin": _object({"pin": _TEXT}),

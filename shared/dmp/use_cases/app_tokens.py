@@ -17,6 +17,8 @@ from dmp.domain.caller import Caller
 from dmp.domain.directory import Client
 from dmp.domain.instants import instant
 from dmp.domain.journal import Entry
+from dmp.domain.marks import Mark, app_mark
+from dmp.domain.notices import Notice, reference_of
 from dmp.domain.refusals import OAuthError, Unauthenticated
 from dmp.domain.sign_in import IDLE_S, SECRET_BITS, SESSION_S_MAX, is_secret, secret
 from dmp.use_cases.acts import act
@@ -33,8 +35,8 @@ _WRONG = "the code is not valid for this client, redirect_uri and code_verifier"
 class ActJournal(Protocol):
     """Where a patient's acts are told, without their record's key."""
 
-    def journal(self, entry: Entry) -> None:
-        """Durable when it returns."""
+    def journal_once(self, entry: Entry, notice: Notice, mark: Mark, now: int) -> bool:
+        """Journal it; unless the mark stands, also set it and owe the notice, all or nothing."""
 
 
 class Identities(Protocol):
@@ -74,8 +76,7 @@ class AppTokens:
             self.rows.end(code.app)
             raise OAuthError("invalid_grant", "the code was used before: what it gave has ended")
         if caller.kind == "patient" and caller.patient:
-            told = act(self.tokens.clock, caller.patient, "authorization", "app", client=client.id)
-            self.journal.journal(told)
+            self._tell(caller.patient, client, app.given.scopes, now)
         refresh = f"{MARK}{app.id}.{family}{made}" if app.given.refreshes else ""
         return self._answer(app, caller, refresh, now)
 
@@ -122,6 +123,13 @@ class AppTokens:
         elif not caller.session:
             self.tokens.directory.end_token(caller.ended_key, caller.expires)
         return bool(caller.app or not caller.session)
+
+    def _tell(self, patient: str, client: Client, scopes: tuple[str, ...], now: int) -> None:
+        """Journal who let it in; told once for an app, and again for what it may do besides."""
+        entry = act(self.tokens.clock, patient, "authorization", "app", client=client.id)
+        reference = reference_of(entry.entry)
+        notice = Notice("new-app", entry.at, reference, now, practitioner=client.name)
+        self.journal.journal_once(entry, notice, app_mark(patient, client.id, scopes, now), now)
 
     def _of(self, app: App, client: Client | None) -> Client | None:
         return client if client and client.id == app.given.client_id else None

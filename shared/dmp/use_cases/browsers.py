@@ -44,10 +44,11 @@ class BrowserRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A browser and the secret that its cookie holds."""
+    """A browser, the secret that its cookie holds, and the handle of its device or empty."""
 
     secret: str
     browser: Browser
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ class Browsers:
         """A browser that was not known, and that no app sent."""
         return self._changed(self._new(), lambda b: b)
 
+    def new_device(self) -> str:
+        """A handle for a browser that has none."""
+        return self._secret()
+
     def start(self, held: Held, system: str, value: str, address: str) -> tuple[Held, bool]:
         """Send a code to whoever has the identifier; whether it went out is for operators alone."""
         started = self.codes.start(system, value, address)
@@ -89,7 +94,7 @@ class Browsers:
         """The browser, signed in under a new secret; else OAuthError with the tries left."""
         challenge = held.browser.challenge
         try:
-            session, _ = self.codes.enter(challenge, code)
+            session = self.codes.enter(challenge, code, held.device).session
         except OAuthError as refusal:
             left = refusal.details.get("tries_left")
             tries = left if isinstance(left, int) else 0

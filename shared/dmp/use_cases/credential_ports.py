@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from dmp.domain.credential import Credential
 from dmp.domain.directory import Role
 from dmp.domain.journal import Entry
+from dmp.domain.marks import Mark
 from dmp.domain.notices import Notice
 from dmp.domain.sign_in import PractitionerSession, Session
 
@@ -81,7 +82,7 @@ class Change:
     """What one transaction does beside replacing the credential.
 
     `act` tells a patient's journal; `notice` is owed under its id; `strong` is the session that is
-    strong until then; `session` is opened; `spent` is an enrolment that is used up.
+    strong until then; `session` is opened; `spent` is an enrolment that is used up; `mark` is set.
     """
 
     credential: Credential
@@ -90,6 +91,7 @@ class Change:
     strong: tuple[str, int] | None = None
     session: Session | PractitionerSession | None = None
     spent: Enrolment | None = None
+    mark: Mark | None = None
 
 
 class Credentials(Protocol):

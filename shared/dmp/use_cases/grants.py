@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dmp.domain.refusals import OAuthError
 from dmp.domain.sign_in import GRANT
 from dmp.use_cases.app_tokens import MARK, AppTokens
+from dmp.use_cases.sessions import device_given
 from dmp.use_cases.sign_in import SignIn
 from dmp.use_cases.tokens import Form, Tokens, needed
 
@@ -32,7 +33,9 @@ class Grants:
                     return self.apps.refresh(form)
                 return self.sign_in.refresh(token, form.get("scope"))
             case asked if asked == GRANT:
-                return self.sign_in.exchange(needed(form, "challenge"), needed(form, "code"))
+                device = device_given(form.get("device"))
+                challenge, code = needed(form, "challenge"), needed(form, "code")
+                return self.sign_in.exchange(challenge, code, device)
         text = "see grant_types_supported in smart-configuration"
         raise OAuthError("unsupported_grant_type", text)
 

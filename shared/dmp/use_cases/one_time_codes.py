@@ -11,12 +11,13 @@ import hmac
 from dataclasses import dataclass
 
 from dmp.domain import sign_in as rules
+from dmp.domain.marks import device_mark
 from dmp.domain.notices import Undeliverable
 from dmp.domain.refusals import OAuthError, Refusal, TooMany, Unavailable
 from dmp.domain.sign_in import Challenge, Session
 from dmp.use_cases.acts import act
 from dmp.use_cases.ports import Clock
-from dmp.use_cases.sessions import new_session, secret_of
+from dmp.use_cases.sessions import Opened, new_device, new_session, secret_of
 from dmp.use_cases.token_ports import CodeMacs, CodeMessages, Contacts, Rates, SignIns
 
 
@@ -83,8 +84,11 @@ class OneTimeCodes:
             raise TooMany("another code was asked for at this moment", rules.SPACING_S)
         return Started(challenge_id, self._sent(reached, code))
 
-    def enter(self, challenge_id: str, code: str) -> tuple[Session, str]:
-        """A session and its refresh token for the right code; else invalid_grant, tries left."""
+    def enter(self, challenge_id: str, code: str, device: str = "") -> Opened:
+        """A session for the right code; else invalid_grant with the tries left.
+
+        A device that this patient has not signed in with before is told where the code did not go.
+        """
         now = self._now()
         known = rules.is_secret(challenge_id)
         challenge = self.sign_ins.attempt(challenge_id, now) if known else None
@@ -96,12 +100,18 @@ class OneTimeCodes:
         if not right or challenge.patient is None:
             raise OAuthError("invalid_grant", "not the code", tries_left=challenge.tries)
         session, refresh = new_session(challenge.patient, self.clock, now)
+        made = secret_of(self.clock)
         if not self.sign_ins.open(challenge, session):
             raise OAuthError("invalid_grant", "the code was used already", tries_left=0)
-        self.contacts.journal(
-            act(self.clock, session.patient, "sign-in", "one-time-code", client=session.client_id)
-        )
-        return session, refresh
+        self._journal(session, device or made)
+        return Opened(session, refresh, "" if device else made)
+
+    def _journal(self, session: Session, device: str) -> None:
+        """After the session is made, before anybody holds its token."""
+        patient, now = session.patient, self._now()
+        entry = act(self.clock, patient, "sign-in", "one-time-code", client=session.client_id)
+        notice = new_device(entry, now, other=True)
+        self.contacts.journal_once(entry, notice, device_mark(device, patient, now), now)
 
     def _count_address(self, address: str, now: int) -> None:
         source = hashlib.sha256(rules.source_of(address).encode()).hexdigest()[:32]

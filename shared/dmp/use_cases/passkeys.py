@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dmp.domain import credential as rules
 from dmp.domain.caller import Caller
 from dmp.domain.credential import is_patient_holder
+from dmp.domain.marks import Mark, device_mark
 from dmp.domain.refusals import Gone, Invalid, NotFound, OAuthError, Unavailable
 from dmp.domain.sign_in import HOUR_S, IDLE_S, source_of
 from dmp.use_cases.acts import act
@@ -15,7 +16,7 @@ from dmp.use_cases.ceremonies import Body, Ceremonies, Copied, after_use, answer
 from dmp.use_cases.credential_ports import Ceremony, CredentialDoor
 from dmp.use_cases.practitioner_sessions import PractitionerSessions
 from dmp.use_cases.proving import Own
-from dmp.use_cases.sessions import new_session
+from dmp.use_cases.sessions import device_given, new_device, new_session, secret_of
 from dmp.use_cases.token_ports import Rates
 
 PER_ADDRESS_HOUR = 600  # sign-ins begun: a hospital is one address
@@ -99,23 +100,30 @@ class Passkeys:
         self.rates.spend(f"passkey-{source}", PER_ADDRESS_HOUR, HOUR_S, self.own.now())
         return self.ceremonies.begin_request("sign-in")
 
-    def sign_in(self, body: Body) -> dict[str, object]:
-        """A session, by which the token endpoint gives a patient tokens; one no to all else."""
+    def sign_in(self, body: Body, kept: str = "") -> dict[str, object]:
+        """A session, by which the token endpoint gives a patient tokens; one no to all else.
+
+        `kept` is the handle of a browser; others bring theirs in `device`, or are given one.
+        """
+        device = device_given(body.get("device") or kept)
         try:
             ceremony = self.ceremonies.taken(body, "sign-in")
             holder = self._holder(body)
         except (Gone, Invalid) as refusal:
             raise OAuthError("invalid_grant", str(refusal)) from None
         for _ in range(_TRIES_MAX):
-            door = self.own.credentials.enter(holder)
+            handle = device or secret_of(self.own.clock)
+            mark = device_mark(handle, holder, self.own.now())
+            door = self.own.credentials.enter(holder, [mark.key])
             if not door.open:
                 raise OAuthError("invalid_grant", _NOT_KNOWN)
-            if answer := self._signed_in(door, body, ceremony):
-                return answer
+            if answer := self._signed_in(door, body, ceremony, mark):
+                patients = not device and is_patient_holder(holder)
+                return {**answer, "device": handle} if patients else answer
         raise Unavailable("credential")
 
     def _signed_in(
-        self, door: CredentialDoor, body: Body, ceremony: Ceremony
+        self, door: CredentialDoor, body: Body, ceremony: Ceremony, mark: Mark
     ) -> dict[str, object] | None:
         """The answer; None when another use of the credential was faster."""
         now, credential = self.own.now(), door.credential
@@ -137,7 +145,10 @@ class Passkeys:
         session, refresh = new_session(credential.holder, self.own.clock, now, now + rules.STRONG_S)
         holder, client = session.patient, session.client_id
         entry = act(self.own.clock, holder, "sign-in", "passkey", client=client)
-        if not self.own.credentials.keep(door, replace(change, session=session, act=entry), now):
+        change = replace(change, session=session, act=entry)
+        if not mark.stands(door.rows.get(mark.key), now):
+            change = replace(change, notice=new_device(entry, now, other=False), mark=mark)
+        if not self.own.credentials.keep(door, change, now):
             return None
         return {"refresh_token": refresh, "expires_in": IDLE_S, "patient": session.patient}
 

@@ -22,10 +22,14 @@ class SignIn(OneTimeCodes):
 
     access_tokens: AccessTokens
 
-    def exchange(self, challenge_id: str, code: str) -> dict[str, object]:
-        """Tokens for the right code; else invalid_grant with the tries left."""
-        session, refresh = self.enter(challenge_id, code)
-        return self._answer(session, refresh, session.scope)
+    def exchange(self, challenge_id: str, code: str, device: str = "") -> dict[str, object]:
+        """Tokens for the right code, with a handle to keep for a device that brought none.
+
+        Else invalid_grant with the tries left.
+        """
+        opened = self.enter(challenge_id, code, device)
+        answer = self._answer(opened.session, opened.refresh, opened.session.scope)
+        return {**answer, "device": opened.device} if opened.device else answer
 
     def refresh(self, token: str, scope: str | None) -> dict[str, object]:
         """New tokens for a refresh token, which thereby ends; used twice, it ends the session."""

@@ -9,6 +9,8 @@ from dmp.domain.caller import Caller
 from dmp.domain.contact import Contact
 from dmp.domain.directory import Client, Role
 from dmp.domain.journal import Entry
+from dmp.domain.marks import Mark
+from dmp.domain.notices import Notice
 from dmp.domain.sign_in import Challenge, CodesSent, Session
 
 
@@ -116,8 +118,12 @@ class Contacts(Protocol):
     def contact(self, patient: str) -> Contact | None:
         """The contact; None when the record has none or its keys are gone."""
 
-    def journal(self, entry: Entry) -> None:
-        """Durable when it returns; Gone when the keys are destroyed."""
+    def journal_once(self, entry: Entry, notice: Notice, mark: Mark, now: int) -> bool:
+        """Journal it; unless the mark stands, also set it and owe the notice, all or nothing.
+
+        Where the mark's `first` row is there, its use takes the notice's place. True when the
+        notice is owed. Durable when it returns; Gone when the keys are destroyed.
+        """
 
 
 class CodeMessages(Protocol):

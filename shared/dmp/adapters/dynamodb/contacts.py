@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pynamodb.connection import Connection
+from pynamodb.transactions import TransactWrite
+
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
-from dmp.adapters.dynamodb.conflicts import available
-from dmp.adapters.dynamodb.journal_items import notice_side_item
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
+from dmp.adapters.dynamodb.marks import MarkItem, mark_item
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
-from dmp.adapters.envelope import PatientKeys, Vault
+from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.contact import Contact
 from dmp.domain.journal import Entry
+from dmp.domain.marks import Mark, live
+from dmp.domain.notices import Notice
 
 
 class SealedContacts:
     """Where a patient is reached: never what the record's content says; and what they did there."""
 
-    def __init__(self, vault: Vault, records: str, keys: str) -> None:
+    def __init__(self, vault: Vault, records: str, keys: str, registry: str) -> None:
         self._vault = vault
         self._records = records
         self._keys = keys
-        bind(RecordItem, records)
+        self._registry = registry
+        bind(MarkItem, registry)
+        self._connection: Connection = bind(RecordItem, records)
 
     def contact(self, patient: str) -> Contact | None:
         """The contact: one BatchGetItem and, cold, one Decrypt. None when there is none.
@@ -41,7 +51,53 @@ class SealedContacts:
         """One BatchGetItem of the keys, one PutItem and, cold, one Decrypt."""
         batch = Batch(dynamodb())
         batch.want(self._keys, pk=entry.patient)
-        row = next(iter(batch.fetch()[self._keys]), None)
-        keys = None if row is None else PatientKeys(row["kv"], row["rec"], row["ntc"])
-        item = notice_side_item(self._vault.notice_ring(entry.patient, keys), entry)
+        ring = self._ring(entry.patient, batch.fetch()[self._keys])
+        item = notice_side_item(ring, entry)
         available(lambda: item.save(condition=RecordItem.pk.does_not_exist()))
+
+    def journal_once(self, entry: Entry, notice: Notice, mark: Mark, now: int) -> bool:
+        """As `journal` where the mark stands; else one TransactWriteItems in place of the PutItem.
+
+        True when the patient is told.
+        """
+        batch = Batch(dynamodb())
+        batch.want(self._keys, pk=entry.patient)
+        for key in filter(None, (mark.key, mark.first)):
+            batch.want(self._registry, pk=key)
+        found = batch.fetch()
+        ring = self._ring(entry.patient, found[self._keys])
+        rows = {row["pk"]: row for row in found[self._registry]}
+        if mark.stands(rows.get(mark.key), now):
+            item = notice_side_item(ring, entry)
+            available(lambda: item.save(condition=RecordItem.pk.does_not_exist()))
+            return False
+        kept = mark_item(mark.over(rows.get(mark.key), now))
+        if live(rows.get(mark.first), now):
+            try:
+                retrying(lambda: self._quietly(ring, entry, kept, mark.first))
+            except ConditionsFailed:  # another sign-in was the first
+                pass
+            else:
+                return False
+        retrying(lambda: self._told(ring, entry, notice, kept))
+        return True
+
+    def _quietly(self, ring: Ring, entry: Entry, kept: MarkItem, first: str) -> None:
+        with TransactWrite(connection=self._connection) as transaction:
+            transaction.save(
+                notice_side_item(ring, entry), condition=RecordItem.pk.does_not_exist()
+            )
+            transaction.save(kept)
+            transaction.delete(MarkItem(first), condition=MarkItem.pk.exists())
+
+    def _told(self, ring: Ring, entry: Entry, notice: Notice, kept: MarkItem) -> None:
+        items = notice_side_item(ring, entry, owes=True), notice_item(ring, entry, notice)
+        with TransactWrite(connection=self._connection) as transaction:
+            for item in items:
+                transaction.save(item, condition=RecordItem.pk.does_not_exist())
+            transaction.save(kept)
+
+    def _ring(self, patient: str, found: list[dict[str, Any]]) -> Ring:
+        row = next(iter(found), None)
+        keys = None if row is None else PatientKeys(row["kv"], row["rec"], row["ntc"])
+        return self._vault.notice_ring(patient, keys)

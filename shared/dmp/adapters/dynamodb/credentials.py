@@ -21,6 +21,7 @@ from dmp.adapters.dynamodb.batch import Batch, deserialize
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
+from dmp.adapters.dynamodb.marks import MarkItem, mark_item
 from dmp.adapters.dynamodb.registry import PractitionerSessionItem, SessionItem, found
 from dmp.adapters.dynamodb.sign_ins import session_item
 from dmp.adapters.dynamodb.tables import GUARD, RecordItem
@@ -96,8 +97,10 @@ class CredentialRows:
         self._vault = vault
         self._tables = (records, keys, registry)
         bind(RecordItem, records)
-        for model in (PasskeyItem, PassingItem, EnrolledItem, SessionItem, PractitionerSessionItem):
+        for model in (PasskeyItem, PassingItem, EnrolledItem, MarkItem):
             bind(model, registry)
+        bind(SessionItem, registry)
+        bind(PractitionerSessionItem, registry)
         self._connection: Connection = bind(CredentialItem, registry)
 
     def enter(self, holder: str, registry_keys: Sequence[str] = ()) -> CredentialDoor:
@@ -139,6 +142,8 @@ class CredentialRows:
                 for item in told:
                     transaction.save(item, condition=RecordItem.pk.does_not_exist())
                 _sessions(transaction, change)
+                if change.mark:
+                    transaction.save(mark_item(change.mark))
                 if change.spent:
                     spent = PassingItem(f"enrolment#{change.spent.hash}")
                     transaction.delete(spent, condition=PassingItem.expires > now)

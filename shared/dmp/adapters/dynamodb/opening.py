@@ -13,6 +13,7 @@ from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.credentials import CredentialItem, credential_item
 from dmp.adapters.dynamodb.journal_items import journal_item, notice_item
+from dmp.adapters.dynamodb.marks import MarkItem, first_item
 from dmp.adapters.dynamodb.tables import (
     CONTACT,
     GUARD,
@@ -25,6 +26,7 @@ from dmp.adapters.envelope import PatientKeys, Ring, Vault
 from dmp.domain.consent import Standing
 from dmp.domain.contact import Contact
 from dmp.domain.credential import Credential, Pin
+from dmp.domain.identifiers import commit_millis
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
 from dmp.domain.record import Version, encode
@@ -60,6 +62,7 @@ class Openings:
         bind(KeysItem, keys)
         bind(IdentifierItem, registry)
         bind(CredentialItem, registry)
+        bind(MarkItem, registry)
 
     def open_record(self, opening: Opening) -> bool:
         """One TransactWriteItems. False when this very opening was written before.
@@ -107,6 +110,7 @@ class Openings:
                     credential_item(Credential(patient, 1, opening.pin)),
                     condition=CredentialItem.pk.does_not_exist(),
                 )
+            transaction.save(first_item(patient, commit_millis(opening.entry.entry) // 1000))
 
 
 def _items(ring: Ring, opening: Opening) -> Iterator[RecordItem]:
