@@ -55,10 +55,13 @@ def test_every_make_target_that_readme_names_exists() -> None:
     assert set(re.findall(r"`?make ([a-z]+)", _readme())) - {"sure"} <= targets
 
 
-def test_every_path_that_readme_names_exists() -> None:
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md"])
+def test_every_path_that_a_page_names_exists(page: str) -> None:
     named = re.findall(
-        r"`([\w.-]+/[\w./*<>{}-]*|[\w-]+\.(?:md|py|yaml|toml|json|lock))`", _readme()
+        r"`([\w.-]+/[\w./*<>{}-]*|[\w-]+\.(?:md|py|yaml|toml|json|lock))`",
+        (ROOT / page).read_text("utf-8"),
     )
+    assert named
     made = (".local/", ".build/", ".venv/", "../")
     files = {p.name for p in tracked()}  # a bare name is a file somewhere in the tree
     missing = [
