@@ -156,6 +156,10 @@ def _changed(name: str) -> Sent:
     return body
 
 
+def _updated(v: View) -> bool:
+    return v.changes("u", "lab") and v.refers("encounter")
+
+
 def _amended(_: Scene) -> object:
     return [{"op": "replace", "path": "/status", "value": "amended"}]
 
@@ -178,7 +182,7 @@ def _writes() -> list[Door]:
              lambda v: v.told("lab") if v.guest.reaches("c", "Observation", "new") else (),
              new, {"If_None_Exist": "patient={id}&category=laboratory"}, None, at_most=True),
         Door("update", f"put {one}", "PUT /fhir/{lab}", body=_changed("lab"),
-             changes=lambda v: v.changes("u", "lab")),
+             changes=_updated),
         Door("update own", f"put {one}", "PUT /fhir/{own}",
              body=lambda s: {**observation(s, "new"), "id": s.items["own"].id},
              changes=lambda v: v.changes("u", "own")),
@@ -204,7 +208,7 @@ def _writes() -> list[Door]:
              lambda v: v.shows("r", "lab") | v.shows("s", *OBSERVATIONS), _batch("transaction"),
              open=True),
         Door("transaction", "post /fhir", "POST /fhir", body=_transaction,
-             changes=lambda v: v.creates() and v.changes("u", "lab")),
+             changes=lambda v: v.creates() and _updated(v)),
     ]  # fmt: skip
 
 

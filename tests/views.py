@@ -73,6 +73,11 @@ class View:
         reached = self.guest.reaches(letter, item.type, name)
         return reached and self.owns(name) and self.may("write", item)
 
+    def refers(self, name: str) -> bool:
+        """Whether a change may refer to it: what is neither seen nor their own is not there."""
+        own = self.owns(name) and self.may("write", self.scene.items[name])
+        return own or name in self.seen
+
     def creates(self) -> bool:
         """Whether a new result may be written."""
         content = observation(self.scene, "new")
