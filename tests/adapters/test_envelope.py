@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmp.adapters import aws
-from dmp.adapters.envelope import Erased, PatientKeys, Purpose, Ring, Unopenable, Vault
+from dmp.adapters.envelope import (
+    PARSED_BYTES_MAX,
+    PARSED_RECORDS_MAX,
+    Erased,
+    PatientKeys,
+    Purpose,
+    Ring,
+    Unopenable,
+    Vault,
+)
 from dmp.domain.refusals import Unavailable
 from tests.aws_calls import counted, failing
 from tests.stack import Stack
@@ -65,6 +74,22 @@ def test_the_same_message_is_parsed_once_and_never_another_for_it() -> None:
     for other, place in ((altered, PLACE), (first, "STANDING")):
         with pytest.raises(Unopenable):
             keys.parsed(place, other, parse)
+
+
+def test_of_one_record_only_so_much_is_kept_parsed() -> None:
+    keys = ring()
+    large = keys.seal("record", "large", b"0" * PARSED_BYTES_MAX)
+    half = [keys.seal("record", f"{i}", b"0" * (PARSED_BYTES_MAX // 2)) for i in range(2)]
+
+    assert keys.parsed("large", large, len) == PARSED_BYTES_MAX
+    with pytest.raises(ZeroDivisionError):
+        keys.parsed("large", large, lambda _: 1 // 0)
+    assert [keys.parsed(f"{i}", m, lambda _: "first") for i, m in enumerate(half)] == ["first"] * 2
+    again = [keys.parsed(f"{i}", m, lambda _: "again") for i, m in enumerate(half)]
+    assert again == ["first", "again"]
+    keys.forget()
+    assert keys.parsed("1", half[1], lambda _: "forgotten") == "forgotten"
+    assert keys.parsed("1", half[1], lambda _: "again") == "forgotten"
 
 
 @pytest.mark.parametrize("purpose", ["journal", "notice"])
@@ -216,6 +241,22 @@ def test_only_so_many_keys_are_held(vault: Vault) -> None:
             vault.record_ring(p, keys[p])
 
     assert calls == ["Decrypt"]
+
+
+def test_only_the_latest_records_are_kept_parsed(vault: Vault) -> None:
+    patients = [f"{i:020}" for i in range(PARSED_RECORDS_MAX + 1)]
+    keys = {p: vault.new_keys(p) for p in patients}
+
+    def told(patient: str, value: str) -> str:
+        held = vault.record_ring(patient, keys[patient])
+        return held.parsed(PLACE, messages[patient], lambda _: value)
+
+    messages = {p: vault.record_ring(p, keys[p]).seal("record", PLACE, b"") for p in patients}
+    first = [told(p, "first") for p in patients[:-1]]
+    assert (set(first), told(patients[0], "again")) == ({"first"}, "first")
+    assert told(patients[-1], "one more") == "one more"
+    assert told(patients[1], "again") == "again"
+    assert told(patients[0], "again") == "first"
 
 
 def test_the_notice_ring_opens_notices_and_nothing_else(vault: Vault) -> None:

@@ -96,7 +96,9 @@ def test_a_commit_is_cut_over_as_many_items_as_it_needs(desk: Desk, size: int, p
     assert len(rows) == parts
     assert rows[0]["n"] == parts
     assert all(len(row["b"]) <= PART_BYTES_MAX for row in rows)
-    assert desk.records.versions(desk.door(), [write.commit]) == {write.commit: write.versions}
+    assert desk.records.versions(desk.door(), [write.commit]) == {
+        write.commit: tuple(write.versions)
+    }
     assert (
         desk.records.state(desk.door()).current["Binary", write.versions[0].id]
         == (write.versions[0])

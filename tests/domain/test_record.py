@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,8 +77,8 @@ def test_until_shows_the_record_as_it_was_after_a_commit(made: list[Version], la
 
 def test_deleted_resources_are_in_the_state_but_do_not_live() -> None:
     kept = Version("Observation", "a", 1, "", "01", "", "")
-    state = State().fold([kept, replace(kept, version=2, commit="02", deleted=True)])
-    state.fold([replace(kept, id="b")])
+    state = State().fold([kept, kept._replace(version=2, commit="02", deleted=True)])
+    state.fold([kept._replace(id="b")])
 
     assert [v.id for v in state.living()] == ["b"]
     assert state.current["Observation", "a"].deleted
@@ -89,7 +87,7 @@ def test_deleted_resources_are_in_the_state_but_do_not_live() -> None:
 def test_two_types_may_share_an_id() -> None:
     one = Version("Observation", "a", 1, "", "01", "", "")
 
-    assert len(State().fold([one, replace(one, type="Condition")]).current) == 2
+    assert len(State().fold([one, one._replace(type="Condition")]).current) == 2
 
 
 def test_a_decision_is_taken_on_who_wrote_version_1() -> None:

@@ -101,7 +101,7 @@ def test_modifier_elements_stay_in_every_subset() -> None:
 
 def test_decimals_of_a_subset_keep_their_precision() -> None:
     body = result(1).body.replace(b'"status"', b'"valueQuantity":{"value":72.50},"status"')
-    record = shelf(replace(result(1), body=body))
+    record = shelf(result(1)._replace(body=body))
     assert b'"value":72.50' in record.ask("Observation", [("patient", PID), ("_summary", "data")])
 
 
@@ -208,12 +208,12 @@ class Later(Shelf):
 
 
 def test_page_two_continues_what_page_one_saw() -> None:
-    young = [replace(result(i), commit=commit_id(NOW - 1000 + i, i)) for i in range(1, 5)]
+    young = [result(i)._replace(commit=commit_id(NOW - 1000 + i, i)) for i in range(1, 5)]
     record = Later([placed("Patient", 0), *young], OPEN)
     first = ask(record, "_count=2&_sort=status")
-    late = replace(result(0), id=name(9), commit=commit_id(NOW - 20_000, 1))  # seen late
-    changed = replace(young[2], version=2, commit=commit_id(NOW + 5, 5), deleted=True)
-    record.commit(late, changed, replace(result(8), commit=commit_id(NOW + 9, 9)))
+    late = result(0)._replace(id=name(9), commit=commit_id(NOW - 20_000, 1))  # seen late
+    changed = young[2]._replace(version=2, commit=commit_id(NOW + 5, 5), deleted=True)
+    record.commit(late, changed, result(8)._replace(commit=commit_id(NOW + 9, 9)))
 
     second = onward(record, first)
 
@@ -235,7 +235,7 @@ def test_a_seal_between_two_pages_skips_nothing_else() -> None:
 
 
 def test_the_marks_of_a_busy_minute_fit_a_link() -> None:
-    young = [replace(result(i), commit=commit_id(NOW - 29_000 + i, i)) for i in range(1, 900)]
+    young = [result(i)._replace(commit=commit_id(NOW - 29_000 + i, i)) for i in range(1, 900)]
     bundle = ask(shelf(*young), "_count=100")
     assert len(links(bundle)["next"]) < 4000
     assert State().fold(young, young[3].commit, also=None).newest == young[3].commit

@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
@@ -36,6 +37,8 @@ Purpose = Literal["record", "journal", "notice", "notice-journal"]
 T = TypeVar("T")
 _SUITE = Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
 _FRAME = 1 << 20
+PARSED_BYTES_MAX = 128 * 1024  # sealed, of one record; some eight to eighteen times that in clear
+PARSED_RECORDS_MAX = 16
 _SDK = EncryptionSDKClient(
     commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=1
 )
@@ -77,6 +80,7 @@ class Ring:
             for purpose, key in keys.items()
         }
         self._parsed: dict[str, tuple[bytes, Any]] = {}
+        self._room = PARSED_BYTES_MAX
 
     def seal(self, purpose: Purpose, place: str, plaintext: bytes) -> bytes:
         """The message for that place of the record (commit id, entry id, STANDING, CONTACT)."""
@@ -95,29 +99,41 @@ class Ring:
 
     def open(self, purpose: Purpose, place: str, message: bytes) -> bytes:
         """The plaintext; Unopenable if the message was altered or belongs anywhere else."""
-        source = BytesIO(message)
+        source, master = BytesIO(message), self._masters[purpose]
         try:
-            plaintext, header = _SDK.decrypt(source=source, key_provider=self._masters[purpose])
+            # at once: `decrypt` reads 8 kB at a time, and copies what is left each time
+            with _SDK.stream(mode="d", source=source, key_provider=master) as opened:
+                plaintext = opened.read(len(message))
+                context = dict(opened.header.encryption_context)
         except (AWSEncryptionSDKClientError, InvalidTag, struct.error, ValueError) as error:
             raise Unopenable(type(error).__name__) from None
         if source.tell() != len(message):  # the SDK leaves what follows the message unread
             raise Unopenable("more than a message")
         expected = {"p": self._patient, "u": purpose, "i": place}
-        if dict(header.encryption_context) != expected:
+        if context != expected:
             raise Unopenable("another place")
         return bytes(plaintext)
 
     def parsed(self, place: str, message: bytes, parse: Callable[[bytes], T]) -> T:
         """`parse` of a record's message. The same bytes again are not opened again.
 
-        What is kept for a place is one immutable value; it lives and dies with the keys.
+        What is kept for a place is one immutable value; it lives and dies with the keys, or until
+        `forget`.
         """
         held = self._parsed.get(place)
-        if held is None or held[0] != message:
-            held = message, parse(self.open("record", place, message))
-            self._parsed[place] = held
-        value: T = held[1]
+        if held is not None and held[0] == message:
+            known: T = held[1]
+            return known
+        value = parse(self.open("record", place, message))
+        room = self._room - len(message) + (len(held[0]) if held else 0)
+        if room >= 0:
+            self._parsed[place], self._room = (message, value), room
         return value
+
+    def forget(self) -> None:
+        """Let go of everything parsed."""
+        self._parsed.clear()
+        self._room = PARSED_BYTES_MAX
 
 
 class Vault:
@@ -170,13 +186,21 @@ class Vault:
             held = self._rings.get(slot)
             if held and now < held[0]:
                 self._rings.move_to_end(slot)
+                self._forget()
                 return held[1]
         ring = Ring(patient, keys.kv, self._unwrap(patient, wrapped, purpose))
         with self._lock:
             self._rings[slot] = (now + self.ttl_s, ring)
             while len(self._rings) > self.size_max:
                 self._rings.popitem(last=False)
+            self._forget()
         return ring
+
+    def _forget(self) -> None:
+        """One ring at a time leaves the latest few: it keeps its keys and nothing else."""
+        latest = reversed(self._rings.values())
+        for _, ring in islice(latest, PARSED_RECORDS_MAX, PARSED_RECORDS_MAX + 1):
+            ring.forget()
 
     def _unwrap(self, patient: str, wrapped: bytes, purpose: str) -> dict[Purpose, bytes]:
         try:

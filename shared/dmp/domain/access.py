@@ -16,9 +16,10 @@ grant made in an emergency is good for nothing but BTG.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from dmp.domain.blocks import blocked_by
+from dmp.domain.blocks import blocked_by, blocks_of
 from dmp.domain.consent import Provision, Standing
 from dmp.domain.decision import (
     BREAK_GLASS,
@@ -38,32 +39,68 @@ from dmp.domain.seals import is_seal, sealed_by
 
 __all__ = [
     "PATIENT_ONLY", "Asking", "Decision", "Item", "Permit", "Refuse", "Rule",
-    "decide", "may_break_glass", "may_enter",
+    "decide", "judge", "may_break_glass", "may_enter",
 ]  # fmt: skip
 _TREATMENT = frozenset({"TREAT", "ETREAT", "HPAYMT", "HOPERAT", "PATRQT"})
 _WIDTH = {"practitioner": 0, "organization": 1, "role": 2, "care-team": 2, "anyone": 3}
 _NOTHING = Item("", "")
 
 
+Judge = Callable[[Item], Decision]
+
+
 def decide(asking: Asking, standing: Standing, item: Item) -> Decision:
     """Whether the item may be read, or written, by who asks, now."""
+    return judge(asking, standing)(item)
+
+
+def judge(asking: Asking, standing: Standing) -> Judge:
+    """`decide` for every item of a request: what hangs on no item is worked out once."""
     if asking.patient is not None:
-        return decide_for_patient(asking, standing, item)
+        return partial(decide_for_patient, asking, standing)
+    if asking.purpose == BREAK_GLASS:
+        return partial(_in_emergency, asking, standing)
+    return _Ordinary(asking, standing).decide
+
+
+def _in_emergency(asking: Asking, standing: Standing, item: Item) -> Decision:
     if item.type in PATIENT_ONLY:
         return Refuse("patient-only")
-    if asking.purpose == BREAK_GLASS:
-        return decide_in_emergency(asking, standing, item)
-    live = _live(asking, standing)
-    seals = [p for p in live if is_seal(p) and denies(p.data, item)]
-    if (seal := sealed_by(seals, live, asking, standing, item)) is not None:
-        return Refuse("seal", seal.consent)
-    about = [p for p in live if _reaches(p, item)]
-    block, blocks = blocked_by(live, about, asking)
-    if block is not None:
-        return Refuse("block", block.consent)
-    gone = [*seals, *blocks]  # opened and lifted for who asks, or nobody would be here
-    rest = [p for p in about if p not in gone and names(p, asking, standing)]
-    return _narrowest(rest, asking, standing, item)
+    return decide_in_emergency(asking, standing, item)
+
+
+class _Ordinary:
+    """The decisions of a practitioner's request that is no emergency.
+
+    `ranked` are the provisions that name who asks, each with what it says, most decisive first.
+    """
+
+    def __init__(self, asking: Asking, standing: Standing) -> None:
+        self._asking, self._standing = asking, standing
+        self._live = _live(asking, standing)
+        self._seals = [p for p in self._live if is_seal(p)]
+        self._blocks = blocks_of(self._live, asking)
+        self._ranked = [(p, _by(p)) for p in _ranked(self._live, asking, standing)]
+
+    def decide(self, item: Item) -> Decision:
+        if item.type in PATIENT_ONLY:
+            return Refuse("patient-only")
+        gone: list[Provision] = []
+        if self._seals:
+            gone = [p for p in self._seals if denies(p.data, item)]
+            seal = sealed_by(gone, self._live, self._asking, self._standing, item)
+            if seal is not None:
+                return Refuse("seal", seal.consent)
+        if self._blocks:
+            about = [p for p in self._live if _reaches(p, item)]
+            block, blocks = blocked_by(self._live, about, self._asking)
+            if block is not None:
+                return Refuse("block", block.consent)
+            gone = [*gone, *blocks]  # opened and lifted for who asks, or nobody would be here
+        for provision, decision in self._ranked:
+            if _reaches(provision, item) and provision not in gone:
+                return decision
+        return _implicit(self._asking, self._standing, item)
 
 
 def may_enter(asking: Asking, standing: Standing) -> Decision:
@@ -83,8 +120,8 @@ def may_enter(asking: Asking, standing: Standing) -> Decision:
     narrow = [p for p in named if p.effect == "permit" and not p.data.is_everything()]
     if narrow:
         return Permit("consent-permit", min(p.consent for p in narrow))
-    everything = [p for p in named if p.data.is_everything()]
-    return _narrowest(everything, asking, standing, _NOTHING)
+    everything = _ranked([p for p in named if p.data.is_everything()], asking, standing)
+    return _by(everything[0]) if everything else _implicit(asking, standing, _NOTHING)
 
 
 def _live(asking: Asking, standing: Standing) -> list[Provision]:
@@ -100,17 +137,18 @@ def _reaches(provision: Provision, item: Item) -> bool:
     return reaches(provision.data, item)
 
 
-def _narrowest(
-    candidates: Iterable[Provision], asking: Asking, standing: Standing, item: Item
-) -> Decision:
+def _ranked(candidates: Iterable[Provision], asking: Asking, standing: Standing) -> list[Provision]:
+    """Those that name who asks: the narrowest data first, then the narrowest actor, then deny."""
+
     def order(provision: Provision) -> tuple[int, int, bool, str]:
         named = (a.kind for a in provision.actors if is_actor(a, asking, standing))
         width = min(_WIDTH[kind] for kind in named)
         return _width(provision), width, provision.effect != "deny", provision.consent
 
-    decisive = min(candidates, key=order, default=None)
-    if decisive is None:
-        return _implicit(asking, standing, item)
+    return sorted((p for p in candidates if names(p, asking, standing)), key=order)
+
+
+def _by(decisive: Provision) -> Decision:
     if decisive.effect == "permit":
         return Permit("consent-permit", decisive.consent)
     return Refuse("consent-deny", decisive.consent)

@@ -70,6 +70,12 @@ def resource_id(text: str) -> ResourceId | None:
     return None
 
 
+def commit_in(text: str) -> str | None:
+    """The commit that an id of the server's names; None in any other id."""
+    made = _SERVER.match(text)
+    return made[2] if made else None
+
+
 def is_patient_id(text: str) -> bool:
     """Whether the text has the form of a patient's pseudonym."""
     return _PATIENT.match(text) is not None

@@ -11,6 +11,8 @@ from dmp.domain.consent import Actor, CareTeam, Data, Provision, Standing
 from dmp.domain.decision import Asking, Item
 from dmp.domain.labels import for_deny, for_permit
 
+_ALWAYS = ("", "")
+
 
 def is_live(starts: str, ends: str, now: str) -> bool:
     """From the first millisecond of `starts` to the last before `ends`; empty has no bound."""
@@ -66,12 +68,11 @@ def _is_in(team: CareTeam, asking: Asking) -> bool:
 
 def permits(data: Data, item: Item) -> bool:
     """Whether a permit of the data reaches the item: only when that is certain."""
-    reference = f"{item.type}/{item.id}"
     return (
-        (not data.items or reference in data.items)
-        and _reaches(data, item, reference)
+        (not data.items or _reference(item) in data.items)
+        and _reaches(data, item)
         and (not data.labels or not for_permit(item.labels).isdisjoint(data.labels))
-        and (data.period == ("", "") or _is_within(item.date[:10], *data.period))
+        and (data.period == _ALWAYS or _is_within(item.date[:10], *data.period))
     )
 
 
@@ -80,22 +81,30 @@ def denies(data: Data, item: Item) -> bool:
 
     All of a record refers to its patient, so what names the Patient reaches that resource alone.
     """
-    reference = f"{item.type}/{item.id}"
-    others = (r for r in item.related if not r.startswith("Patient/"))
     return (
-        (not data.items or not {reference, *others}.isdisjoint(data.items))
-        and _reaches(data, item, reference)
+        (not data.items or not _about(item).isdisjoint(data.items))
+        and _reaches(data, item)
         and (not data.labels or not for_deny(item.labels).isdisjoint(data.labels))
-        and (data.period == ("", "") or _may_touch(item.date[:10], *data.period))
+        and (data.period == _ALWAYS or _may_touch(item.date[:10], *data.period))
     )
 
 
-def _reaches(data: Data, item: Item, reference: str) -> bool:
+def _reference(item: Item) -> str:
+    return f"{item.type}/{item.id}"
+
+
+def _about(item: Item) -> set[str]:
+    return {_reference(item), *(r for r in item.related if not r.startswith("Patient/"))}
+
+
+def _reaches(data: Data, item: Item) -> bool:
     """Type, relation and author: what an item is never unsure of."""
     if data.types and item.type not in data.types:
         return False
-    if data.related and {item.encounter, reference, *item.related}.isdisjoint(data.related):
-        return False
+    if data.related:
+        relations = {item.encounter, _reference(item), *item.related}
+        if relations.isdisjoint(data.related):
+            return False
     return not data.authors or not {item.author, *item.writers}.isdisjoint(data.authors)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dmp.domain.decision import Item
 
 PATIENT = "patient"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One version of one resource, with what `decide` and search need without its body.
 
     `at` is the instant of the commit; `author` and `origin` are the INPE of the organisation that

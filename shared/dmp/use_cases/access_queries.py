@@ -22,7 +22,7 @@ from dmp.use_cases.held import find
 from dmp.use_cases.listings import Found, Listing
 from dmp.use_cases.pages import Pages
 from dmp.use_cases.ports import Clock, Paging, Records
-from dmp.use_cases.restrictions import within
+from dmp.use_cases.restrictions import reach, within
 from dmp.use_cases.searches import Search, Searches, absent, anchored, living, permitted
 
 
@@ -125,12 +125,8 @@ class AccessQueries:
         def work(visit: Visit) -> Reading[bytes]:
             page = self._pages.open(visit, listing, token)
             state = self._pages.state(visit, page)
-            seen = permitted(visit, state)
-            found = [
-                version
-                for version in living(seen)
-                if wanted.takes(version) and within(caller, "r", version)
-            ]
+            seen, shown = permitted(visit, state), reach(caller, "r")
+            found = [v for v in living(seen) if wanted.takes(v) and shown(v)]
             order = anchored(found, page, state)
             made = Found(order, len(found), seen)
             return self._pages.answer(visit, listing, page, made, state.newest)

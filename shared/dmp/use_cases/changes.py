@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -218,16 +218,15 @@ class Workshop:
         )
         if resource is None:
             kept = before or made
-            return replace(
-                made, deleted=True, labels=kept.labels, encounter=kept.encounter, date=kept.date,
+            return made._replace(
+                deleted=True, labels=kept.labels, encounter=kept.encounter, date=kept.date,
                 categories=kept.categories, references=kept.references,
             )  # fmt: skip
         resource, labels = labelled(resource, before)
         body = json_reader.write(stamped(resource, name.text, number, self._at))
         if len(body) > RESOURCE_BYTES_MAX:
             raise TooLarge(f"a resource is at most {RESOURCE_BYTES_MAX} bytes", change.path)
-        return replace(
-            made,
+        return made._replace(
             body=body,
             date=compartment.clinical_date(resource),
             encounter=compartment.encounter(resource),

@@ -18,7 +18,7 @@ from dmp.fhir.search_view import View
 from dmp.use_cases.changes import Change
 from dmp.use_cases.gate import ONCE_S, Visit
 from dmp.use_cases.ports import Records, Swap
-from dmp.use_cases.restrictions import known, reach
+from dmp.use_cases.restrictions import knowing, reach
 
 _SHAPING = frozenset(
     {"_count", "_elements", "_include", "_revinclude", "_sort", "_summary", "_total"}
@@ -99,7 +99,8 @@ def _found(visit: Visit, state: State, kind: str, criteria: str, path: str) -> l
         raise BadParameter(f"{shaping[0]} shapes an answer and is no criterion", path)
     query = search.parse(kind, pairs)
     caller = visit.ask.caller
-    seen = [v for v in state.living() if visit.sees(v.item) and known(caller, v)]
+    known = knowing(caller)
+    seen = [v for v in state.living() if visit.sees(v.item) and known(v)]
     view = View(seen, joinable=reach(caller, "s"))
     return [v for v in view.of_type(kind) if search.matches(query, view.resource(v), view)]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from dmp.domain.access import Asking, Decision, Item, Permit, decide, may_enter
+from dmp.domain.access import Asking, Decision, Item, Judge, Permit, judge, may_enter
 from dmp.domain.caller import Caller
 from dmp.domain.consent import Delegate, Direction, Standing
 from dmp.domain.identifiers import ResourceId, commit_id
@@ -72,15 +72,22 @@ class Visit:
     access_key: str
     consent: str = ""
     delegate: Delegate | None = None
+    _judges: dict[Direction, Judge] = field(default_factory=dict, init=False, compare=False)
 
     def decides(self, item: Item) -> Decision:
         """The one decision, on this visit's standing."""
-        return decide(self.asking, self.door.standing, item)
+        return self.judge(self.asking.direction)(item)
 
     def sees(self, item: Item) -> bool:
         """Whether the item may be read; a writer is asked as a reader too."""
-        reading = replace(self.asking, direction="read")
-        return isinstance(decide(reading, self.door.standing, item), Permit)
+        return isinstance(self.judge("read")(item), Permit)
+
+    def judge(self, direction: Direction) -> Judge:
+        """The decisions of the visit in a direction, for many items."""
+        if direction not in self._judges:
+            asking = replace(self.asking, direction=direction)
+            self._judges[direction] = judge(asking, self.door.standing)
+        return self._judges[direction]
 
     @property
     def standing(self) -> Standing:

@@ -88,18 +88,17 @@ class Shown:
         """Show a match with all its companions; False when they do not fit here any more."""
         body = self.found.body(version)
         beside = self._sized(self.found.along(version, self._held))
-        size = _size([(version, body), *beside])
-        fits = size <= self._room
+        own = len(body) + _AROUND
+        fits = own + _size(beside) <= self._room
         if not fits and (self.matches or self.companions):
             return False
         self.matches.append((version, body))
         self.last = key_of(version)
-        if fits:
-            self._take(beside)
-            self._room -= _size([(version, body)])
-        else:
-            self._room -= _size([(version, body)])
+        self._room -= own
+        if not fits:
             self._part(version, 0)
+        elif beside:
+            self._take(beside)
         return True
 
     def _part(self, version: Version, start: int) -> None:

@@ -38,11 +38,17 @@ def scoped(caller: Caller, interaction: str, version: Version, path: str) -> Ver
 
 
 def reach(caller: Caller, letter: str) -> Callable[[Version], bool]:
-    """`within`, remembered for each version of one request."""
+    """`within` for many versions: scopes are read once a type, a version's content once."""
+    whole: dict[str, bool] = {}
     judged: dict[tuple[str, str, int], bool] = {}
 
     def judge(version: Version) -> bool:
-        key = (version.type, version.id, version.version)
+        kind = version.type
+        if kind not in whole:
+            whole[kind] = caller.covers(kind, letter)
+        if whole[kind]:
+            return True
+        key = (kind, version.id, version.version)
         if key not in judged:
             judged[key] = within(caller, letter, version)
         return judged[key]
@@ -50,11 +56,30 @@ def reach(caller: Caller, letter: str) -> Callable[[Version], bool]:
     return judge
 
 
-def known(caller: Caller, version: Version) -> bool:
-    """Whether the caller may know that the resource is there at all.
+def knowing(caller: Caller) -> Callable[[Version], bool]:
+    """Whether the caller may know that a resource is there at all, for many versions.
 
     A type of which the token says nothing may be referred to, as its content is not told; where
     scopes with criteria are all it has, the resource must be within one.
     """
-    letters = [letter for letter in "cruds" if caller.reaches(version.type, letter)]
-    return not letters or any(within(caller, letter, version) for letter in letters)
+    narrow: dict[str, list[str]] = {}
+
+    def judge(version: Version) -> bool:
+        kind = version.type
+        if kind not in narrow:
+            narrow[kind] = _narrow(caller, kind)
+        letters = narrow[kind]
+        return not letters or any(within(caller, letter, version) for letter in letters)
+
+    return judge
+
+
+def known(caller: Caller, version: Version) -> bool:
+    """`knowing` of one version."""
+    return knowing(caller)(version)
+
+
+def _narrow(caller: Caller, kind: str) -> list[str]:
+    """The letters that scopes give on the type, where all of them have criteria; else none."""
+    letters = [letter for letter in "cruds" if caller.reaches(kind, letter)]
+    return [] if any(caller.covers(kind, letter) for letter in letters) else letters

@@ -13,7 +13,7 @@ from functools import partial
 
 from dmp.domain.access import Permit
 from dmp.domain.caller import Caller
-from dmp.domain.identifiers import is_patient_id, resource_id
+from dmp.domain.identifiers import commit_in, is_patient_id
 from dmp.domain.record import State, Version
 from dmp.domain.refusals import BadParameter, NotFound
 from dmp.fhir import compartment, json_reader, lastn, outcome, search, search_order
@@ -25,7 +25,7 @@ from dmp.use_cases.gate import Reading, Visit
 from dmp.use_cases.listings import Found, Key, Listing, Total, key_of
 from dmp.use_cases.pages import Page, Pages
 from dmp.use_cases.ports import Clock
-from dmp.use_cases.restrictions import known, reach
+from dmp.use_cases.restrictions import knowing, reach
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -169,9 +169,9 @@ class _Along:
 
 def permitted(visit: Visit, state: State) -> list[Version]:
     """What the caller may see, deletions included, in the order it was first written."""
-    caller = visit.ask.caller
-    seen = [v for v in state.current.values() if isinstance(visit.decides(v.item), Permit)]
-    return sorted((v for v in seen if known(caller, v)), key=_written)
+    known, judge = knowing(visit.ask.caller), visit.judge(visit.asking.direction)
+    seen = [v for v in state.current.values() if isinstance(judge(v.item), Permit)]
+    return sorted(filter(known, seen), key=_written)
 
 
 def living(versions: Sequence[Version]) -> list[Version]:
@@ -199,8 +199,7 @@ def absent() -> NotFound:
 
 def _written(version: Version) -> tuple[str, str]:
     """By the commit that made version 1, which the id of a server-named resource tells."""
-    name = resource_id(version.id)
-    return (name.commit if name else None) or version.commit, version.id
+    return commit_in(version.id) or version.commit, version.id
 
 
 def _only_names(resource_type: str, name: str) -> bool:

@@ -115,7 +115,7 @@ class DynamoRecords(Commits):
             sealed = item["b"]
             if item["n"] > 1:
                 sealed += self._parts(item["pk"], commit, int(item["n"]))
-            opened[commit] = decode(decompress(ring.open("record", commit, sealed)))
+            opened[commit] = ring.parsed(commit, sealed, _versions)
         return opened
 
     def _parts(self, patient: str, commit: str, count: int) -> bytes:
@@ -142,7 +142,7 @@ class DynamoRecords(Commits):
             if "b" in item:
                 parts[place] = parts.get(place, b"") + item["b"]
         for place, sealed in parts.items():
-            state.fold(decode(decompress(ring.open("record", place, sealed))), until, also)
+            state.fold(ring.parsed(place, sealed, _versions), until, also)
         return state
 
     def log(self, door: Door) -> list[Version]:
@@ -155,7 +155,7 @@ class DynamoRecords(Commits):
         return [
             version
             for place, sealed in parts.items()
-            for version in decode(decompress(ring.open("record", place, sealed)))
+            for version in ring.parsed(place, sealed, _versions)
         ]
 
     def items(self, patient: str, first: str, last: str, **options: object) -> Iterator[Row]:
@@ -236,6 +236,10 @@ class DynamoRecords(Commits):
     def open_page(self, door: Door, token: bytes) -> bytes:
         """The inverse of `seal_page`."""
         return decompress(ring_of(door).open("record", "PAGE", token))
+
+
+def _versions(message: bytes) -> tuple[Version, ...]:
+    return tuple(decode(decompress(message)))
 
 
 def place_of(sk: str) -> str:
