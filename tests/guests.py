@@ -63,7 +63,11 @@ class Guest(Tab):
 
     def named(self, action: str) -> Form:
         """The form that has this action, or leads to this place."""
-        return next(f for f, to in _forms(self.page.text) if action in (f.action, _inside(to)))
+        forms = _forms(self.page.text)
+        proving = (f for f, _ in forms if dict(f.fields).get("prove") == action)
+        return next(proving, None) or next(
+            f for f, to in forms if action in (f.action, _inside(to))
+        )
 
     def sign_in(self, cin: str = CIN) -> Page:
         """From the sign-in page on, with the code of the SMS."""
@@ -116,11 +120,16 @@ def _routed(path: str) -> tuple[str, dict[str, str]]:
 def at_home(made: Stack, world: World, cin: str = CIN) -> Caller:
     """A patient with a record, who can sign in with the number."""
     patient = world.open_record()
+    known_by(made, world, patient, cin)
+    return patient
+
+
+def known_by(made: Stack, world: World, patient: Caller, cin: str) -> None:
+    """The patient can sign in with the number."""
     macs = Macs(made.client("kms"), made.output("IdentifierKeyArn"))
     mac = macs.identifier("urn:ma:cin", cin)
     world.put_row(f"identifier#{mac}", patient={"S": patient.patient or ""})
     assert IdentifierItem.Meta.table_name
-    return patient
 
 
 @contextmanager

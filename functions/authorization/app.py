@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from dmp.adapters.aws import client
-from dmp.adapters.clock import SystemClock
-from dmp.adapters.code_messages import SignInCodes
 from dmp.adapters.dynamodb.authorizations import AuthorizationRows
-from dmp.adapters.dynamodb.browsers import BrowserRows
-from dmp.adapters.dynamodb.client import dynamodb
-from dmp.adapters.dynamodb.contacts import SealedContacts
-from dmp.adapters.dynamodb.credentials import CredentialRows
-from dmp.adapters.dynamodb.directory import Registry
-from dmp.adapters.dynamodb.rates import Rates
-from dmp.adapters.dynamodb.sign_ins import SignInRows
-from dmp.adapters.envelope import Vault
-from dmp.adapters.macs import Macs
-from dmp.adapters.messages import Messages
-from dmp.adapters.texts import Texts
+from dmp.adapters.signing_in import signing_in
 from dmp.edge.authorization import AuthorizationPages
 from dmp.edge.authorization_steps import ENROLMENT, PATH, Steps
 from dmp.edge.enrolment_page import enrolment_page
@@ -24,38 +11,22 @@ from dmp.edge.http import FORM, Answer, Request
 from dmp.edge.pages import Kit, PageApi
 from dmp.settings import AuthorizationSettings
 from dmp.use_cases.authorization import Authorization
-from dmp.use_cases.browsers import Browsers
-from dmp.use_cases.one_time_codes import OneTimeCodes
-from dmp.use_cases.passkey_sign_in import PasskeySignIns
-from dmp.use_cases.practitioner_sessions import PractitionerSessions
-from dmp.use_cases.proving import Own, Proofs
-from dmp.use_cases.step_up import StepUp
 
 settings = AuthorizationSettings.from_environment()
-table, kms, clock = settings.registry_table, client("kms"), SystemClock()
-registry, sign_ins = Registry(table), SignInRows(table)
-vault = Vault(kms, settings.record_key_arn)
-contacts = SealedContacts(vault, settings.records_table, settings.keys_table, table)
-messages = Messages(client("sns"), client("ses"), settings.sms_sender, settings.mail_sender)
-macs = Macs(kms, settings.identifier_key_arn)
-codes = OneTimeCodes(
-    sign_ins=sign_ins,
-    rates=Rates(dynamodb(), table),
-    macs=macs,
-    contacts=contacts,
-    messages=SignInCodes(messages, Texts()),
-    clock=clock,
-    per_address_hour=settings.codes_per_address,
+table = settings.registry_table
+at_door = signing_in(
+    (settings.records_table, settings.keys_table, table),
+    (settings.record_key_arn, settings.identifier_key_arn),
+    (settings.sms_sender, settings.mail_sender),
+    settings.codes_per_address,
 )
-credentials = CredentialRows(vault, settings.records_table, settings.keys_table, table)
-by_passkey = PasskeySignIns(sign_ins, PractitionerSessions(credentials, registry, clock), clock)
-kit = Kit(settings.base_url)
+registry, clock, kit = at_door.registry, at_door.clock, Kit(settings.base_url)
 pages = AuthorizationPages(
     kit=kit,
     authorization=Authorization(registry, AuthorizationRows(table), clock, settings.base_url),
-    browsers=Browsers(BrowserRows(table), codes, sign_ins, clock, by_passkey),
-    step_up=StepUp(Proofs(Own(credentials, clock), macs), by_passkey),
-    steps=Steps(kit, registry, contacts, clock),
+    browsers=at_door.browsers,
+    step_up=at_door.step_up,
+    steps=Steps(kit, registry, at_door.contacts, clock),
     answer_ms=settings.otp_answer_ms,
 )
 api = PageApi("authorization", kit)

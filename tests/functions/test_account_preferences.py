@@ -110,15 +110,6 @@ def test_what_is_no_address_is_not_written_to(guest: Guest, typed: str) -> None:
     assert len(patients.texts()) == before
 
 
-def test_who_has_a_pin_proves_it_before_the_address_changes(guest: Guest) -> None:
-    world: World = guest.world  # type: ignore[attr-defined]
-    world.put_row(f"credential#{guest.patient}", known={"BOOL": True})  # type: ignore[attr-defined]
-    page = send(guest, "address", address="0661234567")
-
-    assert page.status == 403
-    assert "first prove yourself" in page.text
-
-
 def test_codes_cannot_be_asked_for_without_end(guest: Guest) -> None:
     send(guest, "address", address="0661234567")
     page = send(guest, "address", address="0661234568")

@@ -290,7 +290,7 @@ def test_a_session_that_ended_elsewhere_is_over_here(
     at_consent(tab)
     rows = system[0].client("dynamodb").scan(TableName=system[0].output("RegistryTable"))["Items"]
     (session,) = [r["pk"]["S"] for r in rows if r["pk"]["S"].startswith("session#")]
-    system[1].sign_ins.end(session.removeprefix("session#"))
+    system[1].at_door.browsers.sign_ins.end(session.removeprefix("session#"))
 
     assert "Your CIN or IDCS number" in tab.fill("", button="allow").text
 

@@ -23,9 +23,9 @@ def account_api(
     api = PageApi("account", kit, kit.link(JOURNAL))
 
     @api.route(ACCOUNT, ["GET"])
-    def first(_: Request) -> Answer:
+    def first(request: Request) -> Answer:
         """The journal is the first page."""
-        return kit.redirect(kit.link(JOURNAL))
+        return kit.redirect(kit.link(JOURNAL), kit.reader(request).cookies)
 
     @api.route(POLICY, ["GET"])
     def policy(request: Request) -> Answer:

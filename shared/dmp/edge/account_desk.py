@@ -36,8 +36,10 @@ ACCOUNT, SIGN_IN, SIGN_OUT = "/account", "/account/sign-in", "/account/sign-out"
 JOURNAL, EXPORT = "/account/journal", "/account/export"
 PREFERENCES = "/account/preferences"
 COOKIE = "dmp-browser"
+# pages of ours to go on to after sign-in
+PLACES = ("journal", "export", "preferences")
 _BACK = re.compile(
-    r"(?:journal|export|preferences)(?:/[0-9a-v]{20}\.[0-9a-v]{16})?(?:\?[\w.~%=&+-]{0,200})?\Z"
+    rf"(?:{'|'.join(PLACES)})" r"(?:/[0-9a-v]{20}\.[0-9a-v]{16})?(?:\?[\w.~%=&+-]{0,200})?\Z"
 )
 
 
@@ -51,6 +53,11 @@ class At:
     caller: Caller
     words: Words
 
+    @property
+    def who(self) -> SignedIn:
+        """The patient."""
+        return SignedIn("patient", self.caller.session or "", self.caller.patient or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -63,11 +70,10 @@ class Desk:
     def enter(self, request: Request, back: str) -> At | Answer:
         """The signed-in patient; else the way to the sign-in page and then `back`."""
         held = self.held(request)
-        who = self.patient(held)
+        who, reader = self.patient(held), self.kit.reader(request)
         if held is None or who is None:
-            return self.kit.redirect(self.kit.link(SIGN_IN, to=back))
+            return self.kit.redirect(self.kit.link(SIGN_IN, to=back), reader.cookies)
         caller = owner(who, self.clock.now_ms() // 1000)
-        reader = self.kit.reader(request)
         return At(request, reader, held, caller, words_of(reader.language))
 
     def sent(self, request: Request, back: str) -> tuple[At, Mapping[str, list[str]]] | Answer:

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 
 from dmp.domain.contact import LANGUAGES
 from dmp.domain.preferences import DIGEST_HOUR
-from dmp.domain.refusals import (
-    BadParameter,
-    Gone,
-    Invalid,
-    Refusal,
-    StrongerSignInNeeded,
-    TooMany,
-)
+from dmp.domain.refusals import BadParameter, Gone, Invalid, TooMany
 from dmp.edge.account_desk import PREFERENCES, At, Desk, one
+from dmp.edge.account_proof import Fields, Proof
 from dmp.edge.http import Answer, Request
 from dmp.edge.language import NAMES
 from dmp.edge.logs import count
@@ -26,7 +20,6 @@ _MINUTE_S = 60
 _HOUR_DIGITS = 2
 _TYPED_SHOWN = 80
 _FIELDS = ("language", "channel", "rhythm", "hour", "quiet_from", "quiet_until")
-Fields = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +27,7 @@ class PreferencePages:
     """What a signed-in patient sees and changes there."""
 
     desk: Desk
+    proof: Proof
     preferences: Preferences
 
     def shown(self, request: Request) -> Answer:
@@ -46,10 +40,9 @@ class PreferencePages:
 
     def act(self, request: Request) -> Answer:
         """What a form of it asks for."""
-        sent = self.desk.sent(request, _BACK)
-        if isinstance(sent, Answer):
-            return sent
-        at, fields = sent
+        return self.proof.acting(request, _BACK, self._act)
+
+    def _act(self, at: At, fields: Fields) -> Answer:
         actions: dict[str, Callable[[At, Fields], Answer]] = {
             "prefer": self._prefer,
             "address": self._address,
@@ -76,8 +69,11 @@ class PreferencePages:
             self.preferences.ask_address(at.caller, {kind: typed})
         except Invalid:
             return self._page(at, 422, faults=["address"], typed=typed[:_TYPED_SHOWN])
-        except (StrongerSignInNeeded, TooMany) as refusal:
-            return self._refused(at, refusal, typed[:_TYPED_SHOWN])
+        except TooMany as refusal:
+            again = self.desk.clock.now_ms() // 1000 + refusal.retry_after_s + _MINUTE_S - 1
+            when = at.words.time(again)
+            shown = typed[:_TYPED_SHOWN]
+            return self._page(at, 429, faults=["often"], typed=shown, again_at=when)
         count("AddressCodesSent")
         return self._onward("code-sent", step="code")
 
@@ -90,16 +86,7 @@ class PreferencePages:
             return self._page(at, 422, step="code", faults=["code"], tries=tries)
         except Gone:
             return self._page(at, 410, faults=["over"])
-        except StrongerSignInNeeded as refusal:
-            return self._refused(at, refusal, "")
         return self._onward("moved")
-
-    def _refused(self, at: At, refusal: Refusal, typed: str) -> Answer:
-        if isinstance(refusal, TooMany):
-            again = self.desk.clock.now_ms() // 1000 + refusal.retry_after_s + _MINUTE_S - 1
-            when = at.words.time(again)
-            return self._page(at, 429, faults=["often"], typed=typed, again_at=when)
-        return self._page(at, 403, faults=["strong"], typed=typed)
 
     def _onward(self, word: str, **query: str) -> Answer:
         return self.desk.kit.redirect(self.desk.kit.link(PREFERENCES, told=word, **query))

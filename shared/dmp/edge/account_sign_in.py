@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dmp.domain.refusals import BadParameter, OAuthError, TooMany
 from dmp.domain.sign_in import CODE_SECONDS, typed
 from dmp.edge.account_desk import ACCOUNT, SIGN_IN, Desk, back_of, one
-from dmp.edge.authorization_steps import Said
+from dmp.edge.authorization_steps import PASSKEYS, Said
 from dmp.edge.browser import fields_of, from_elsewhere, is_form_token
 from dmp.edge.http import Answer, Request
 from dmp.edge.language import words_of
@@ -84,6 +84,7 @@ class SignInPages:
             "again": self._again,
             "enter": self._enter,
             "leave": self._forget,
+            "passkey": self._passkey,
         }
         if name not in actions:
             raise BadParameter("the form asks for nothing that is served", "action")
@@ -116,9 +117,8 @@ class SignInPages:
 
     def _enter(self, step: Step, fields: Fields, __: str) -> Answer:
         browsers = self.desk.browsers
-        if (
-            self.desk.patient(step.held) is not None
-        ):  # sent twice, or in two tabs: it was right once
+        # sent twice, or in two tabs: it was right once
+        if self.desk.patient(step.held) is not None:
             return self._onward(step.back)
         code = one(fields, "code")
         if typed(code) is None:
@@ -129,6 +129,16 @@ class SignInPages:
             count("CodesRefused")
             again = browsers.of(step.held.secret) or step.held
             return self._page(Step(step.reader, again, step.back), Said(error="code"), 422)
+        cookies = self.desk.with_cookie(Reader(step.reader.language), held).cookies
+        return self._onward(step.back, cookies)
+
+    def _passkey(self, step: Step, fields: Fields, _: str) -> Answer:
+        """Signed in by what the page's script was given; a practitioner's passkey opens nothing."""
+        try:
+            held = self.desk.browsers.by_passkey(step.held, one(fields, "proof"), only="patient")
+        except OAuthError:
+            count("PasskeysRefused")
+            return self._page(step, Said(error="passkey"), 422)
         cookies = self.desk.with_cookie(Reader(step.reader.language), held).cookies
         return self._onward(step.back, cookies)
 
@@ -153,6 +163,7 @@ class SignInPages:
             "token": self.desk.token(step.held),
             "here": kit.link(SIGN_IN, to=step.back),
             "to": kit.link(SIGN_IN),
+            "passkeys": kit.link(PASSKEYS),
             "script": "page.js",
             "app": "",
             "said": said,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlencode
 
 from dmp.domain.authorization import Pending, Redirect, SignedIn
 from dmp.domain.identifiers import is_patient_id
 from dmp.domain.refusals import (
     BadParameter,
-    Invalid,
     OAuthError,
     StrongerSignInNeeded,
     TooMany,
@@ -37,6 +37,7 @@ from dmp.edge.logs import count
 from dmp.edge.oauth import lasting
 from dmp.edge.pages import Kit, Reader
 from dmp.edge.sign_in_form import identifier_typed
+from dmp.edge.step_up import WAYS, refused
 from dmp.use_cases.authorization import Authorization
 from dmp.use_cases.browsers import Browsers, Held
 from dmp.use_cases.step_up import StepUp
@@ -96,9 +97,7 @@ class AuthorizationPages:
             "allow": self._allow,
             "refuse": self._refuse,
             "passkey": self._passkey,
-            "prove-pin": self._prove_pin,
-            "prove-code": self._prove_code,
-            "prove-passkey": self._prove_passkey,
+            **{way: partial(self._proved, way) for way in WAYS},
         }
         if name not in actions:
             raise BadParameter("the form asks for nothing that is served", "action")
@@ -206,35 +205,16 @@ class AuthorizationPages:
             return self.steps.page(turn, Said(error="passkey"), 422)
         return self._onward(turn, cookies=(self._cookie(held),))
 
-    def _prove_pin(self, turn: Turn, fields: Fields, _: str) -> Answer:
-        return self._proved(turn, fields, self.step_up.by_pin, "pin")
-
-    def _prove_code(self, turn: Turn, fields: Fields, _: str) -> Answer:
-        return self._proved(turn, fields, self.step_up.by_code, "recovery")
-
-    def _prove_passkey(self, turn: Turn, fields: Fields, _: str) -> Answer:
-        return self._proved(turn, fields, self.step_up.by_passkey, "passkey")
-
-    def _proved(
-        self, turn: Turn, fields: Fields, prove: Callable[[SignedIn, str], None], name: str
-    ) -> Answer:
+    def _proved(self, way: str, turn: Turn, fields: Fields, _: str) -> Answer:
         """Let the app in with the boxes left ticked, once it is proved; else ask again."""
         who = turn.who
         if who is None or who.kind != "patient":
             return self._onward(turn)
         try:
-            prove(who, _one(fields, "proof" if name == "passkey" else name))
+            said = refused(self.step_up, who, way, _one(fields, WAYS[way]))
         except Unauthenticated:
             return self._leave(turn, {}, "")
-        except TooMany as refusal:
-            said = Said(error="locked", wait_s=refusal.retry_after_s)
-            return self._ask_proof(turn, who, fields, said)
-        except (Invalid, OAuthError) as refusal:
-            count("ProofsRefused")
-            tries = refusal.details.get("tries_left")
-            if name == "pin" and not isinstance(tries, int):
-                return self._ask_proof(turn, who, fields, Said(error="pin-form"))
-            said = Said(error=name, tries=tries if isinstance(tries, int) else 0)
+        if said is not None:
             return self._ask_proof(turn, who, fields, said)
         return self._allow(turn, fields, "")
 

@@ -102,7 +102,8 @@ class Steps:
 
     def prove(self, turn: Turn, ways: Ways, kept: Collection[str], said: Said) -> Answer:
         """The page that asks for more than a code; `kept` are the boxes that were left ticked."""
-        values = {"ways": ways, "kept": [choice for choice in kept if len(choice) <= _KEPT_MAX]}
+        held = [("allow", choice) for choice in kept if len(choice) <= _KEPT_MAX]
+        values: dict[str, object] = {"ways": ways, "kept": held}
         return self._page("prove.html", turn, said, values, 422 if said.error else 200)
 
     def _page(

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from dmp.domain.authorization import SignedIn
 from dmp.domain.browser import IDLE_S, Browser
+from dmp.domain.caller import Kind
 from dmp.domain.refusals import OAuthError, Unavailable
 from dmp.domain.sign_in import (
     SECRET_BITS,
@@ -114,11 +115,19 @@ class Browsers:
             case _:
                 return None
 
-    def by_passkey(self, held: Held, proof: str) -> Held:
-        """The browser, signed in by what a sign-in by passkey gave; OAuthError for aught else."""
+    def by_passkey(self, held: Held, proof: str, only: Kind | None = None) -> Held:
+        """The browser, signed in by what a sign-in by passkey gave; OAuthError for aught else.
+
+        With `only`, also for a passkey of another kind of person: that session ends.
+        """
         if self.passkeys is None:
             raise OAuthError("invalid_grant", "nobody signs in by passkey here")
-        return self.signed_in(held, self.passkeys.session(proof))
+        session = self.passkeys.session(proof)
+        kind = "patient" if isinstance(session, Session) else "practitioner"
+        if only not in (None, kind):
+            self.sign_ins.end(session.id)
+            raise OAuthError("invalid_grant", "the passkey is not of such a person")
+        return self.signed_in(held, session)
 
     def leave(self, held: Held) -> Held:
         """The session ends; the browser is signed in as nobody."""
