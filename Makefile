@@ -11,7 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 VENV := .venv/bin
 PY := $(VENV)/python
 READY := .venv/.installed
-SEED ?= $(shell echo $$RANDOM)
+SEED ?= 20261122
+CHANCE := $(shell echo $$RANDOM)
 TESTS ?= tests
 FUZZ_SECONDS ?= 60
 
@@ -43,8 +44,8 @@ stop: setup ## end the sandbox; its state stays
 demo: setup ## the first day of a record, step by step, on the sandbox
 	@$(PY) -m infra.local.demo
 
-test: setup ## every test (SEED=… repeats a run of Hypothesis, TESTS=… takes a part)
-	@echo "Hypothesis seed $(SEED): make test SEED=$(SEED) repeats it"
+test: setup ## every test, alike each time (SEED=… another run of Hypothesis, TESTS=… a part)
+	@echo "Hypothesis seed $(SEED)"
 	@$(PY) -m pytest $(TESTS) -m "not e2e" -n 2 -q --hypothesis-seed=$(SEED)
 	@$(PY) -m pytest $(TESTS) -m e2e --ignore=tests/browser -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
 	@$(PY) -m pytest $(TESTS) -m e2e --ignore=tests/e2e -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
@@ -59,7 +60,9 @@ check: setup ## format, lint, types, template rules, the rules of the house
 
 prove: setup ## hours: fuzz (FUZZ_SECONDS a target), long Hypothesis, mutants (MUTANTS=… a part)
 	@$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
-	@DMP_HYPOTHESIS=prove DMP_SCHEDULES=1500 DMP_MATRIX=1 $(PY) -m pytest tests -m "not e2e" -n 2 -q
+	@echo "Hypothesis seed $(CHANCE): make prove CHANCE=$(CHANCE) repeats it"
+	@DMP_HYPOTHESIS=prove DMP_FAULTS=all DMP_SCHEDULES=1500 DMP_MATRIX=1 \
+	  $(PY) -m pytest tests -m "not e2e" -n 2 -q --hypothesis-seed=$(CHANCE)
 	@DMP_CONTRACT=100 $(PY) -m pytest tests/e2e/test_openapi.py -q
 	@rm -rf .build/prove && mkdir -p .build/prove && cp -r shared .build/prove/src
 	@cp -r functions infra layers events tests template.yaml requirements.lock .build/prove
