@@ -50,7 +50,7 @@ def test_a_load_is_refused_whole_tried_dry_and_then_there(place: Place, tmp_path
     people = tmp_path / "praticiens.csv"
     roles = tmp_path / "roles.csv"
     school.write_text(f"inpe;name\n{SCHOOL};École d'infirmiers\n12;Autre\n", "utf-8-sig")
-    people.write_text(f"inpe;family;given\n{NURSE};Alaoui;Nadia\n", "utf-8-sig")
+    people.write_text(f"inpe;family;given\n{NURSE};Zeroual;Nadia\n", "utf-8-sig")
     roles.write_text(
         "practitioner;organization;role;starts;ends\n"
         f"{NURSE};{CLINIC};nurse;01/01/2026;\n{NURSE};{SCHOOL};nurse;01/01/2020;31/12/2020\n",
@@ -71,7 +71,7 @@ def test_a_load_is_refused_whole_tried_dry_and_then_there(place: Place, tmp_path
     assert done.returncode == 0, done.stderr
     assert len(found(place, f"PractitionerRole?practitioner={NURSE}&active=true")) == 1
     assert len(found(place, f"PractitionerRole?practitioner={NURSE}")) == 2
-    nurse = {"inpe": NURSE, "name": "Nadia Alaoui", "role": "nurse", "organization": CLINIC}
+    nurse = {"inpe": NURSE, "name": "Nadia Zeroual", "role": "nurse", "organization": CLINIC}
     assert place.app("clinic", ADDRESS).token(nurse)
 
 
