@@ -220,7 +220,9 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_an_address_inside_a_network_is_not_asked(server: Server, address: str) -> None:
+def test_cve_2024_38098_an_address_inside_a_network_is_not_asked(
+    server: Server, address: str
+) -> None:
     server.answers(http(b"{}"))
     asked: list[str] = []
 

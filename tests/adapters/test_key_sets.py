@@ -79,8 +79,7 @@ def test_what_one_process_fetched_serves_the_others(table: str) -> None:
     assert len(partner.asked) == 1
 
 
-def test_ten_thousand_unknown_kids_are_one_fetch_a_minute(table: str) -> None:
-    """CVE-2026-48524."""
+def test_cve_2026_48524_ten_thousand_unknown_kids_are_one_fetch_a_minute(table: str) -> None:
     partner = Partner(life_s=3600)
     sets = [process(table, partner) for _ in range(4)]
     sets[0].keys(URL, "ec-1", NOW)

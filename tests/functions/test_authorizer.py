@@ -157,7 +157,7 @@ def test_two_authorization_headers_are_refused(app: Any) -> None:
         app.handler(sent, Context())
 
 
-def test_the_public_key_is_fetched_once_whatever_is_sent(
+def test_cve_2026_48524_the_public_key_is_fetched_once_whatever_is_sent(
     app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
@@ -174,7 +174,7 @@ def test_the_public_key_is_fetched_once_whatever_is_sent(
         with pytest.raises(Exception, match=r"^Unauthorized$"):
             authorize(app, f"Bearer {oauth.signed(assertion, header={'kid': str(n)})}")
 
-    assert len(fetched) == 1  # CVE-2026-48524
+    assert len(fetched) == 1
 
 
 def test_no_token_is_logged(app: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from dmp.domain.identifiers import commit_id
 from dmp.domain.refusals import Unavailable
+from infra.template import load, of_type
 from tests.post import Post
 from tests.stack import Context
 from tests.stack import stack as deployed
@@ -90,6 +91,53 @@ def notices(size: int = SIZE) -> list[dict[str, Any]]:
 
 def failures(answered: dict[str, Any]) -> set[int]:
     return {int(failure["itemIdentifier"]) for failure in answered["batchItemFailures"]}
+
+
+def shape(failed: Iterable[int], first: int = 0) -> dict[str, Any]:
+    """What Lambda understands: any other shape is success, and the whole batch is lost."""
+    return {"batchItemFailures": [{"itemIdentifier": str(first + n)} for n in sorted(failed)]}
+
+
+def test_powertools_7596_every_batch_is_answered_in_the_one_shape(
+    office: Post, stream_record: dict[str, Any], taken: Taken
+) -> None:
+    """All of them, none and each subset; a batch that fails whole is reported and not raised."""
+    sealer = office.stack.app("sealing", "SealingSealer")
+    for taken.failing in (frozenset(), *SUBSETS):
+        event = {"Records": changes(stream_record)}
+        told = office.announcer.announce(event, Context("a"))
+        assert told == shape(taken.failing, 1000)
+        assert office.sender.deliver({"Records": notices()}, Context("s")) == shape(taken.failing)
+        poison = [message(n, "null") for n in sorted(taken.failing)]
+        assert sealer.seal({"Records": poison}, Context("s")) == shape(taken.failing)
+
+
+def test_powertools_7596_what_comes_again_is_done_and_nothing_is_lost(
+    office: Post, taken: Taken
+) -> None:
+    """A queue that brings back what was reported alone; trouble goes away one by one."""
+    for first in SUBSETS:
+        taken.done.clear()
+        waiting, taken.failing = notices(), first
+        while waiting:
+            told = office.sender.deliver({"Records": waiting}, Context("s"))["batchItemFailures"]
+            again = {failure["itemIdentifier"] for failure in told}
+            waiting = [record for record in waiting if record["messageId"] in again]
+            taken.failing = frozenset(sorted(taken.failing)[1:])
+        assert sorted(taken.done) == list(range(SIZE))
+
+
+def test_powertools_7596_every_batch_may_fail_in_part() -> None:
+    sources = [
+        event["Properties"]
+        for function in of_type(load(), "AWS::Serverless::Function").values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] in ("SQS", "DynamoDB", "Kinesis")
+    ]
+
+    assert len(sources) >= 4
+    for source in sources:
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_every_subset_of_a_batch_of_the_stream(
