@@ -2,11 +2,13 @@
 
     python dmp_verify.py ENTRY PROOF KEY              one entry in the log
     python dmp_verify.py --grown OLD PROOF KEY        a later log begins with an earlier one
+    python dmp_verify.py --seal SEAL PROOF KEY        so does it with the one of a message's seal
 
 ENTRY: the bytes of GET /journal/entry/{id}. PROOF: the text of GET /journal/proof/{id}, or with
---grown of GET /journal/consistency/{size}. KEY: the region's public key in PEM, as published: take
-it from somewhere else than the proof. OLD: a checkpoint kept from earlier. Exit code 0 means that
-it holds; anything else is said in words, with exit code 1.
+--grown and --seal of GET /journal/consistency/{size}. KEY: the region's public key in PEM, as
+published: take it from somewhere else than the proof. OLD: a checkpoint kept from earlier. SEAL:
+what a message of DMP ended with, like 1234-89abcdef, where 1234 is the {size}. Exit code 0 means
+that it holds; anything else is said in words, with exit code 1.
 
 It needs Python 3.9 or newer and the package `cryptography`, and nothing of DMP. What it follows:
 RFC 9162 sections 2.1.3 and 2.1.4 (the proofs), C2SP signed-note, tlog-checkpoint and tlog-proof
@@ -177,6 +179,48 @@ def verify_grown(older: str, proof: str, pem: bytes) -> tuple[Checkpoint, Checkp
     return old, new
 
 
+def verify_seal(seal: str, proof: str, pem: bytes) -> tuple[int, Checkpoint]:
+    """The size of the log when the message was sent, and the newer checkpoint in the proof.
+
+    A seal with all 64 digits is a checkpoint's root. A shorter one is compared with the root that
+    the proof leads to; at a power of two there is none, since there the old root begins the proof.
+    """
+    size, digits = read_seal(seal)
+    head, _, note = proof.partition("\n\n")
+    lines = head.split("\n")
+    new = read_checkpoint(note, pem)
+    if lines[0] != f"old {size}":
+        raise DoesNotHold("the proof begins at another size than the seal")
+    path = hashes(lines[1:])
+    root = new.root if size == new.size else b""
+    if len(digits) == 2 * HASH_BYTES:
+        root = bytes.fromhex(digits)
+    elif not root:
+        if size > new.size or not path or size & (size - 1) == 0:
+            raise DoesNotHold("only a mail's seal, of 64 digits, can be checked against this proof")
+        only_hashes(path)
+        root = _climbed(Checkpoint(new.origin, size, root), new, path)[0]
+    check_consistency(Checkpoint(new.origin, size, root), new, path)
+    if not matches(seal, Checkpoint(new.origin, size, root)):
+        raise DoesNotHold("the log was rewritten since the message")
+    return size, new
+
+
+def matches(seal: str, checkpoint: Checkpoint) -> bool:
+    """Whether a message's seal is of that checkpoint, as far as the seal goes."""
+    size, digits = read_seal(seal)
+    return size == checkpoint.size and checkpoint.root.hex().startswith(digits)
+
+
+def read_seal(seal: str) -> tuple[int, str]:
+    """Size and hexadecimal digits."""
+    size, _, digits = seal.strip().lower().partition("-")
+    known = set(digits) <= set("0123456789abcdef") and 8 <= len(digits) <= 2 * HASH_BYTES
+    if not is_number(size) or not int(size) or not known:
+        raise DoesNotHold("this is not the seal of a message")
+    return int(size), digits
+
+
 def hashes(lines: list[str]) -> list[bytes]:
     """Lines of base64, 32 bytes each."""
     return [decoded(line) for line in lines if line]
@@ -211,14 +255,20 @@ def say(text: str) -> None:
 
 def main(words: list[str]) -> int:
     """The command; see the top of this file."""
-    grown = words[:1] == ["--grown"]
-    paths = words[1:] if grown else words
+    what = words[0] if words[:1] in (["--grown"], ["--seal"]) else ""
+    paths = words[1:] if what else words
     if len(paths) != 3:
         say(__doc__ or "")
         return 2
     try:
-        first, proof, key = (Path(path).read_bytes() for path in paths)
-        if grown:
+        proof, key = (Path(path).read_bytes() for path in paths[1:])
+        if what == "--seal":
+            size, checkpoint = verify_seal(paths[0], proof.decode(), key)
+            say(f"holds: the {size} entries of then begin the {checkpoint.size} of "
+                f"{checkpoint.origin}")  # fmt: skip
+            return 0
+        first = Path(paths[0]).read_bytes()
+        if what:
             old, new = verify_grown(first.decode(), proof.decode(), key)
             say(f"holds: the {old.size} entries of then begin the {new.size} of {new.origin}")
         else:

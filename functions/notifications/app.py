@@ -53,7 +53,7 @@ def sender() -> Sender:
     settings.need("sms_sender", "mail_sender")
     vault = Vault(client("kms"), settings.record_key_arn)
     messages = Messages(client("sns"), client("ses"), *settings.senders)
-    notices = SealedNotices(dynamodb(), vault, settings.records_table, settings.keys_table)
+    notices = SealedNotices(dynamodb(), vault, *settings.tables)
     return Sender(notices, messages, Texts(), clock)
 
 
@@ -67,8 +67,7 @@ def preferences() -> Preferences:
 
     kms = client("kms")
     vault = Vault(kms, settings.record_key_arn)
-    tables = (settings.records_table, settings.keys_table, settings.registry_table)
-    contacts = SealedPreferences(vault, *tables)
+    contacts = SealedPreferences(vault, *settings.tables)
     told = sender().messages, sender().texts
     return Preferences(contacts, *told, Macs(kms, settings.identifier_key_arn), clock, mobile)
 

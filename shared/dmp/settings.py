@@ -56,12 +56,10 @@ class RecordSettings(Settings):
     registry_table: str
     record_key_arn: str
 
-
-@dataclass(frozen=True, slots=True)
-class AppsSettings(Settings):
-    """apps: it knows the registry alone."""
-
-    registry_table: str
+    @property
+    def tables(self) -> tuple[str, str, str]:
+        """Records, keys, registry: as adapters take them."""
+        return self.records_table, self.keys_table, self.registry_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,18 @@ import smsutil  # type: ignore[import-untyped]  # has no hints
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from dmp.adapters.texts import _FOOTER, _SOMEONE, _SOURCES, KINDS, LOCALES, ZONE, Texts
+from dmp.adapters.texts import (
+    _FOOTER,
+    _SEAL,
+    _SEALED,
+    _SOMEONE,
+    _SOURCES,
+    KINDS,
+    LOCALES,
+    SEALED,
+    ZONE,
+    Texts,
+)
 from dmp.domain.contact import LANGUAGES
 from dmp.domain.sms import GSM
 
@@ -54,6 +65,19 @@ def test_every_sms_fits_with_the_longest_names(
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY)
+def test_the_logs_seal_goes_along_and_the_sms_still_fits(kind: str, language: str) -> None:
+    seals = {"seal": "1234567890-89abcdef", "seal_whole": f"1234567890-{'89abcdef' * 8}"}
+    bare, told = texts.render(kind, language, WORDS), texts.render(kind, language, WORDS | seals)
+
+    assert len(smsutil.split(told.text).parts) <= PARTS[language], told.text
+    assert (seals["seal"] in told.text) == (kind in SEALED)
+    assert told.text.startswith(bare.text)
+    for mail in (told.mail, told.html):
+        assert seals["seal_whole"] in mail
+    assert "89abcdef" not in bare.mail + bare.html + bare.text
+
+
+@pytest.mark.parametrize(("kind", "language"), EVERY)
 def test_no_text_has_a_clinical_word(kind: str, language: str) -> None:
     words = {**WORDS, "practitioner": "Dr X", "organization": "Y"}
     message = texts.render(kind, language, words)
@@ -68,7 +92,7 @@ def test_a_catalogue_is_complete_and_compiled(language: str) -> None:
     with (folder / "dmp.po").open("rb") as file:
         source = read_po(file, locale=language)
     compiled = read_mo(io.BytesIO((folder / "dmp.mo").read_bytes()))
-    wanted = {_SOMEONE, _FOOTER}
+    wanted = {_SOMEONE, _FOOTER, _SEAL, _SEALED}
     for kind in _SOURCES.values():
         wanted |= {kind.subject, kind.text}
 

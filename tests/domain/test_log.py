@@ -135,6 +135,7 @@ def test_a_note_is_read_as_it_was_written() -> None:
     read = checkpoint_of(NOTE)
     assert read == Checkpoint("dmp.ma/test/MA-06", 3, leaf(0))
     assert read.short() == f"3-{leaf(0).hex()[:8]}"
+    assert read.words == {"seal": read.short(), "seal_whole": f"3-{leaf(0).hex()}"}
     line = signature_line("witness", b"1234", b"of it")
     assert signature_of(line.removesuffix("\n")) == ("witness", b"1234", b"of it")
 

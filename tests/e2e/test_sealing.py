@@ -66,6 +66,26 @@ def test_a_patient_proves_an_entry_offline(
     assert checked.stdout.startswith("holds: entry ")
 
 
+def test_the_seal_of_a_message_is_checked_against_the_log_as_it_grew(
+    place: Place, sandbox: Sandbox, home: Home
+) -> None:
+    api = place.base.removesuffix("/fhir")
+    exported = sandbox.send("GET", f"{api}/journal/export?format=csv", home.token)
+    assert exported.status_code == 200, exported.text
+    told = sandbox.wait_text(home.person.address, "une copie de votre journal")
+    seal = str(told["text"]).rpartition(" ")[2]
+    size, _ = dmp_verify.read_seal(seal)
+    proof_of(sandbox, api, home, str(home.journal()[0]["id"]))
+    key = sandbox.send("GET", f"{api}/journal/key").text.encode()
+    proof = sandbox.send("GET", f"{api}/journal/consistency/{size}").text
+
+    if size & (size - 1):
+        assert dmp_verify.verify_seal(seal, proof, key)[0] == size
+    else:  # the seal of an SMS says too little there
+        with pytest.raises(dmp_verify.DoesNotHold, match="64 digits"):
+            dmp_verify.verify_seal(seal, proof, key)
+
+
 def test_a_witness_cosigns_a_log_that_only_grew(
     place: Place, sandbox: Sandbox, home: Home, tmp_path: Path
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
@@ -148,10 +150,35 @@ def test_a_patients_list_of_apps_has_the_rights_it_needs(app: App, place: Place)
     token = place.home("fr").token  # who signed in on the pages may not ask for another code yet
 
     listed = app.send("GET", app.sandbox.url("/apps"), token)
-    ended = app.send("DELETE", app.sandbox.url("/apps/none"), token)
-
+    absent = app.send("DELETE", app.sandbox.url("/apps/none"), token)
     assert (listed.status_code, listed.json()) == (200, {"apps": []})
-    assert ended.status_code == 404
+    assert absent.status_code == 404
+
+    _let_in(place, place.home("fr").id)
+    ended = app.send("DELETE", app.sandbox.url("/apps/known"), token)
+    assert ended.status_code == 204, ended.text
+    assert app.send("GET", app.sandbox.url("/apps"), token).json() == {"apps": []}
+    rules = [event["extension"][0]["valueCode"] for event in place.home("fr").journal()]
+    assert "app-ended" in rules
+
+
+def _let_in(place: Place, patient: str) -> None:
+    """The rows of an app that the patient let in an hour ago."""
+    given = {
+        "client_id": "dmp-smart", "kind": "patient", "scopes": ["patient/*.rs"], "session": "",
+        "patient": patient,
+    }  # fmt: skip
+    later = {"N": str(int(time.time()) + 3600)}
+    row = {
+        "pk": {"S": "app#known"}, "active": {"BOOL": True}, "given": {"S": json.dumps(given)},
+        "family": {"S": "f"}, "refresh": {"S": "r"}, "created": {"N": "1"}, "expires": later,
+        "until": later, "ttl": later,
+    }  # fmt: skip
+    apps = {
+        "pk": {"S": f"apps#{patient}"}, "apps": {"L": [{"S": "known"}]}, "version": {"N": "1"}
+    }  # fmt: skip
+    for item in (row, apps):
+        place.client("dynamodb").put_item(TableName=place.outputs["RegistryTable"], Item=item)
 
 
 def test_an_ehr_launches_and_a_token_is_revoked(app: App) -> None:
@@ -159,9 +186,11 @@ def test_an_ehr_launches_and_a_token_is_revoked(app: App) -> None:
     token = app.place.app("clinic", ADDRESS).token(physician)
     url = app.sandbox.url("/launches")
 
-    launched = app.send("POST", url, token, json={"patient": app.home.id})
+    other = app.place.home("fr")
+    launched = app.send("POST", url, token, json={"patient": other.id})
     assert launched.status_code == 201, launched.text
     assert launched.json()["iss"] == app.place.base
+    assert "launch" in [event["extension"][0]["valueCode"] for event in other.journal()]
     revoked = app.send("POST", app.told["revocation_endpoint"], data={"token": token})
     assert revoked.status_code == 200
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from dmp.adapters.dynamodb.batch import Batch, deserialize
+from dmp.adapters.dynamodb.journal_items import opened_leaf
+from dmp.adapters.envelope import PatientKeys, Vault
+from dmp.domain.caller import Caller
+from dmp.domain.identifiers import commit_id
+from dmp.domain.journal import Entry, entry_of
 from dmp.domain.marks import KNOWN_S
+from dmp.domain.refusals import Unavailable
+from tests import oauth
 from tests.apps import Door, letting_in
 from tests.patients import PATIENT, PHONE, signed_in
 from tests.post import Post
@@ -84,3 +93,97 @@ def test_what_a_practitioner_lets_in_is_not_the_patients_to_be_told(home: Home) 
     home.door.tokens(home.door.nurse, PATIENT, scope="launch/patient patient/*.rs")
 
     assert home.told() == []
+
+
+def newest(made: Stack, home: Home) -> Entry:
+    """The patient's newest entry as of now, opened with the notice key."""
+    table, keys = made.output("RecordsTable"), made.output("KeysTable")
+    vault = Vault(made.client("kms"), made.output("RecordKeyArn"))
+    batch = Batch(made.client("dynamodb"))
+    batch.want(keys, pk=PATIENT)
+    (row,) = batch.fetch()[keys]
+    ring = vault.notice_ring(PATIENT, PatientKeys(row["kv"], row["rec"], row["ntc"]))
+    items = made.client("dynamodb").query(
+        TableName=table, KeyConditionExpression="pk = :p AND sk BETWEEN :j AND :k",
+        ExpressionAttributeValues={
+            ":p": {"S": PATIENT}, ":j": {"S": "J#"},
+            ":k": {"S": f"J#{commit_id(home.door.app.clock.now_ms() + 1, 0)}"},
+        },
+    )["Items"]  # fmt: skip
+    return entry_of(opened_leaf(ring, deserialize(items[-1])))
+
+
+def owner(home: Home) -> Caller:
+    """The patient, in the session of the pages."""
+    clock, key = home.door.app.clock, home.door.app.key
+    caller: Caller = key.caller(home.door.session["access_token"], clock.now_ms() // 1000)
+    return caller
+
+
+def listed(home: Home) -> list[str]:
+    """The ids of the patient's apps."""
+    return [app["id"] for app in home.door.call("listed", owner(home))[1]["apps"]]
+
+
+def test_who_takes_an_app_out_finds_it_in_the_journal_and_is_told_of_it_anew(
+    home: Home, deployed: Any
+) -> None:
+    assert home.let_in(READ)
+    (name,) = listed(home)
+    home.door.app.traveller.shift(1)
+
+    assert home.door.call("end", owner(home), pathParameters={"id": name})[0] == 204
+
+    last = newest(deployed[0], home)
+    assert (last.action, last.outcome, last.rule) == ("authorization", "permit", "app-ended")
+    assert (last.who, last.client) == ({"kind": "patient", "patient": PATIENT}, "smart-app")
+    assert listed(home) == []
+    assert home.let_in(READ)
+
+
+def test_an_app_stays_when_its_end_cannot_be_journalled(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.let_in(READ)
+    (name,) = listed(home)
+    monkeypatch.setattr("dmp.adapters.dynamodb.contacts.notice_side_item", _broken)
+
+    assert home.door.call("end", owner(home), pathParameters={"id": name})[0] == 503
+    assert listed(home) == [name]
+
+
+def _broken(*_: object) -> None:
+    raise Unavailable("dynamodb")
+
+
+EHR = Caller(
+    "practitioner", "clinic", ("user/*.cruds",), "TREAT", 4_000_000_000, "t",
+    practitioner=oauth.PHYSICIAN, organization=oauth.CLINIC, role="physician",
+    practitioner_name="Dr Salma Bennani", organization_name="Clinique Al Amal",
+)  # fmt: skip
+
+
+def launch(home: Home, patient: str) -> int:
+    """The status of an EHR's launch."""
+    return home.door.call("launch", EHR, body=json.dumps({"patient": patient}))[0]
+
+
+def test_a_launch_stands_in_the_journal_by_who_launched(home: Home, deployed: Any) -> None:
+    home.door.app.traveller.shift(1)
+    assert launch(home, PATIENT) == 201
+
+    last = newest(deployed[0], home)
+    assert (last.action, last.rule, last.purpose) == ("authorization", "launch", "TREAT")
+    assert (last.who["inpe"], last.who["name"]) == (oauth.PHYSICIAN, "Dr Salma Bennani")
+    assert last.client == "clinic"
+    assert last.request
+    assert home.told() == []  # it has seen nothing
+
+
+def test_a_launch_for_nobody_is_answered_alike_and_without_a_journal_there_is_none(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launch(home, "9" * 20) == 201
+
+    monkeypatch.setattr("dmp.adapters.dynamodb.contacts.notice_side_item", _broken)
+    assert launch(home, PATIENT) == 503

@@ -147,6 +147,7 @@ def test_who_may_open_records_and_who_contacts() -> None:
         "Tokens",
         "Authorization",
         "Account",
+        "Apps",
         "NotificationsApi",
         "NotificationsSender",
         "Passkeys",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dmp.domain.contact import RHYTHMS, Contact
 from dmp.domain.notices import Message, Notice, digest_name
 from dmp.domain.refusals import Unavailable
-from dmp.use_cases.notice_ports import Claim
+from dmp.use_cases.notice_ports import Claim, Opened
 from dmp.use_cases.notifications import ZONE, Sender, Sweeper
 
 START = int(datetime(2026, 2, 13, 9, tzinfo=ZONE).timestamp())  # two days before the clock changes
@@ -75,9 +75,9 @@ class Record:
         row.attempts += 1
         return Claim(patient, entry, b"", until, row.attempts, doubt)
 
-    def open(self, claim: Claim) -> tuple[Notice, Contact]:
+    def open(self, claim: Claim) -> Opened:
         self._fail("open")
-        return self.rows[claim.entry].notice, self.contact
+        return Opened(self.rows[claim.entry].notice, self.contact)
 
     def _mine(self, claim: Claim) -> bool:
         row = self.rows[claim.entry]

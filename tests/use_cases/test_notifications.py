@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dmp.domain.contact import Contact
 from dmp.domain.notices import LEASE_S, Message, Notice, Undeliverable
 from dmp.domain.refusals import Gone, Unavailable
-from dmp.use_cases.notice_ports import Claim
+from dmp.use_cases.notice_ports import Claim, Opened
 from dmp.use_cases.notifications import Announcer, Sender, Sweeper
 
 CONTACT = Contact("+212612345678", None, "fr", "sms")
@@ -62,9 +62,10 @@ class Table:
         row.attempts += 1
         return Claim(patient, entry, b"", until, row.attempts, doubt)
 
-    def open(self, claim: Claim) -> tuple[Notice, Contact]:
+    def open(self, claim: Claim) -> Opened:
         self._fail("open")
-        return Notice("access", "2026-11-22T10:00:00.000Z", f"REF{claim.entry}", 0), CONTACT
+        notice = Notice("access", "2026-11-22T10:00:00.000Z", f"REF{claim.entry}", 0)
+        return Opened(notice, CONTACT)
 
     def release(self, claim: Claim, *, maybe_sent: bool, now: int, due: int) -> None:
         row = self.rows[claim.entry]
@@ -162,7 +163,7 @@ def test_a_failure_leaves_it_due_and_tells_whether_it_may_have_gone_out(
 @pytest.mark.parametrize("error", [Undeliverable(), Gone("erased")])
 def test_what_can_never_be_told_is_owed_no_more(error: Exception) -> None:
     class Nobody(Table):
-        def open(self, claim: Claim) -> tuple[Notice, Contact]:
+        def open(self, claim: Claim) -> Opened:
             raise error
 
         def close(self, claim: Claim, state: str, provider_id: str, now: int) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dmp.domain.contact import Contact
 from dmp.domain.notices import Message, Notice, Undeliverable
 from dmp.domain.refusals import Unavailable
-from dmp.use_cases.notice_ports import Claim, Taken
+from dmp.use_cases.notice_ports import Claim, Opened, Taken
 from dmp.use_cases.notifications import Sender
 from dmp.use_cases.receipts import Receipt, Receipts
 
@@ -76,9 +76,10 @@ class Post:
         doubt, self.state, self.until = self.state == "claimed", "claimed", until
         return Claim(patient, entry, b"", until, 1, doubt, self.bounced)
 
-    def open(self, claim: Claim) -> tuple[Notice, Contact]:
+    def open(self, claim: Claim) -> Opened:
         assert claim.entry == "e"
-        return Notice(self.kind, "2026-11-22T10:00:00.000Z", "REF", NOW), self.contact
+        notice = Notice(self.kind, "2026-11-22T10:00:00.000Z", "REF", NOW)
+        return Opened(notice, self.contact)
 
     def gathered(self, patient: str, day: str, now: int) -> int:
         assert (patient, day, now) == ("p", "e", NOW)

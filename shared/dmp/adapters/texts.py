@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gettext
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -179,7 +179,13 @@ _SOURCES = {
     ),
 }  # fmt: skip
 KINDS = frozenset(_SOURCES)
+SEALED = frozenset({"welcome", "digest", "export"})
 _SOMEONE = _("A practitioner")
+_SEAL = _("Seal {seal}")
+_SEALED = _(
+    "Seal of the journal: {seal_whole}. Keep this message: with it you can check later that the "
+    "journal was not rewritten."
+)
 _FOOTER = _("This address receives no answers. Your journal shows every use of your record.")
 
 
@@ -194,7 +200,8 @@ class Texts:
 
         `words`: code, minutes, practitioner, organization, reference, and the instants `at` and
         `end` in UTC, shown in Morocco's time. Names are cut so that the SMS fits in one part
-        (French, English) or two (Arabic, Tamazight); the mail has them whole.
+        (French, English) or two (Arabic, Tamazight); the mail has them whole. `seal` and
+        `seal_whole`, when given, go along: in every mail, and in an SMS of `SEALED` where it fits.
         """
         source = _SOURCES[kind]
         translate = _catalogue(self._locales, language).gettext
@@ -204,11 +211,18 @@ class Texts:
         short = {**words, **_instants(words, language, "dd/MM HH:mm")}
         full = {**words, **_instants(words, language, "d MMMM y, HH:mm")}
         mail = template.format_map({**full, "who": _who(names, language, someone)})
+        text = _sms(template, short, names, language, someone)
+        footers = [translate(_FOOTER)]
+        if "seal" in words:
+            footers.insert(0, translate(_SEALED).format_map(words))
+            longer = f"{text} {translate(_SEAL).format_map(words)}"
+            if kind in SEALED and sms.parts(longer) <= _PARTS[language]:
+                text = longer
         return Message(
-            text=_sms(template, short, names, language, someone),
+            text=text,
             subject=f"DMP - {translate(source.subject)}",
-            mail=f"{mail}\n\n{translate(_FOOTER)}",
-            html=_page(language, translate(source.subject), mail, translate(_FOOTER)),
+            mail="\n\n".join([mail, *footers]),
+            html=_page(language, translate(source.subject), mail, footers),
         )
 
 
@@ -243,13 +257,14 @@ def _instants(words: Mapping[str, str], language: str, pattern: str) -> dict[str
     return shown
 
 
-def _page(language: str, title: str, mail: str, footer: str) -> str:
+def _page(language: str, title: str, mail: str, footers: Sequence[str]) -> str:
+    small = "".join(f"<p><small>{html.escape(one)}</small></p>" for one in footers)
     direction = "rtl" if language in _RTL else "ltr"
     return (
         f'<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
         f"<title>{html.escape(title)}</title></head>"
         '<body style="font-family:sans-serif;font-size:1.1em;line-height:1.5">'
-        f"<p>{html.escape(mail)}</p><p><small>{html.escape(footer)}</small></p></body></html>"
+        f"<p>{html.escape(mail)}</p>{small}</body></html>"
     )
 
 

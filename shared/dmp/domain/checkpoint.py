@@ -37,9 +37,14 @@ class Checkpoint:
         """The note, with our key's signature (DER) over `body`."""
         return f"{self.body()}\n{signature_line(self.origin, key_id(spki), signature)}"
 
-    def short(self) -> str:
-        """What a notice can carry of it: size and the first 8 hexadecimal digits of the root."""
-        return f"{self.size}-{self.root.hex()[:8]}"
+    def short(self, digits: int = 8) -> str:
+        """What a notice can carry of it: size and the root's first hexadecimal digits."""
+        return f"{self.size}-{self.root.hex()[:digits]}"
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the text of a notice is made of: `seal` is short, `seal_whole` has all digits."""
+        return {"seal": self.short(), "seal_whole": self.short(2 * _ROOT_BYTES)}
 
 
 def key_id(spki: bytes) -> bytes:

@@ -17,7 +17,7 @@ from dmp.domain.authorization import App, Code, Given, Launch, Pending, Redirect
 from dmp.domain.caller import proved
 from dmp.domain.directory import Client
 from dmp.domain.identifiers import is_patient_id
-from dmp.domain.refusals import NotFound, OAuthError, StrongerSignInNeeded
+from dmp.domain.refusals import OAuthError, StrongerSignInNeeded
 from dmp.domain.sign_in import SECRET_BITS, is_secret, secret
 from dmp.fhir import scope_criteria
 from dmp.use_cases.authorization_ports import Authorizations, Clients
@@ -106,12 +106,6 @@ class Authorization:
         self._require_live(who, now)
         found = self.rows.apps(_owner(who), now)
         return sorted(found, key=lambda app: app.created, reverse=True)
-
-    def end(self, who: SignedIn, app_id: str) -> None:
-        """The app is out at its next request; NotFound unless it is one of the person's own."""
-        if not any(app.id == app_id for app in self.apps(who)):
-            raise NotFound("there is no such app on the list", "id")
-        self.rows.end(app_id)
 
     def _proven(self, query: Sequence[tuple[str, str]]) -> tuple[Client, str]:
         """The client and its own redirect URI, each named exactly once."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from dmp.domain.checkpoint import Checkpoint
 from dmp.domain.contact import Contact
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Message, Notice
@@ -28,6 +29,18 @@ class Claim:
     attempts: int
     in_doubt: bool
     bounced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a notice says, to whom, and the log's newest checkpoint, if there is one, to go along.
+
+    It need not be the newest of all: it is there to be compared with later ones.
+    """
+
+    notice: Notice
+    contact: Contact
+    head: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +104,8 @@ class Notices(Protocol):
     def claim(self, patient: str, entry: str, now: int, until: int) -> Claim | None:
         """Hold a notice that is owed, or whose lease ran out; None when there is nothing to do."""
 
-    def open(self, claim: Claim) -> tuple[Notice, Contact]:
-        """What it says and to whom. Gone when the keys are destroyed, Undeliverable without one."""
+    def open(self, claim: Claim) -> Opened:
+        """Gone when the keys are destroyed, Undeliverable without a contact."""
 
     def release(self, claim: Claim, *, maybe_sent: bool, now: int, due: int) -> None:
         """Give it back, due again then; in doubt when it may have been sent."""

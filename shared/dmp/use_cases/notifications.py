@@ -96,13 +96,15 @@ class Sender:
             return "nothing"
         prepared = False
         try:
-            notice, known = self.notices.open(claim)
-            contact = notice.addressed(known, mail=not claim.bounced)
+            opened = self.notices.open(claim)
+            notice = opened.notice
+            contact = notice.addressed(opened.contact, mail=not claim.bounced)
             if postponed := self._postponed(claim, notice, contact):
                 return postponed
             if notice.kind == "digest":
                 notice = self._counted(claim, notice)
-            message = self.texts.render(notice.kind, contact.language, notice.words)
+            words = notice.words | (opened.head.words if opened.head else {})
+            message = self.texts.render(notice.kind, contact.language, words)
             prepared = True
             tags = {"patient": claim.patient, "entry": claim.entry}
             provider_id = self.messages.send(contact, message, tags)

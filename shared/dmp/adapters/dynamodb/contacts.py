@@ -7,6 +7,7 @@ from typing import Any
 from pynamodb.connection import Connection
 from pynamodb.transactions import TransactWrite
 
+from dmp.adapters.dynamodb.authorization_items import AppItem
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
@@ -14,10 +15,13 @@ from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
 from dmp.adapters.dynamodb.marks import MarkItem, mark_item
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
+from dmp.domain.authorization import App
 from dmp.domain.contact import Contact
+from dmp.domain.identifiers import commit_millis
 from dmp.domain.journal import Entry
-from dmp.domain.marks import Mark, live
+from dmp.domain.marks import Mark, app_key, live
 from dmp.domain.notices import Notice
+from dmp.domain.refusals import Unavailable
 
 
 class SealedContacts:
@@ -29,6 +33,7 @@ class SealedContacts:
         self._keys = keys
         self._registry = registry
         bind(MarkItem, registry)
+        bind(AppItem, registry)
         self._connection: Connection = bind(RecordItem, records)
 
     def contact(self, patient: str) -> Contact | None:
@@ -81,6 +86,26 @@ class SealedContacts:
                 return False
         retrying(lambda: self._told(ring, entry, notice, kept))
         return True
+
+    def end_app(self, app: App, entry: Entry) -> None:
+        """One BatchGetItem, one TransactWriteItems and, cold, one Decrypt."""
+        batch = Batch(dynamodb())
+        batch.want(self._keys, pk=entry.patient)
+        item = notice_side_item(self._ring(entry.patient, batch.fetch()[self._keys]), entry)
+        over = commit_millis(entry.entry) // 1000
+        told = mark_item(Mark(app_key(entry.patient, app.given.client_id), over))
+
+        def write() -> None:
+            with TransactWrite(connection=self._connection) as transaction:
+                ended, out = AppItem(f"app#{app.id}"), AppItem.active.set(False)
+                transaction.update(ended, [out], condition=AppItem.pk.exists())
+                transaction.save(item, condition=RecordItem.pk.does_not_exist())
+                transaction.save(told)
+
+        try:
+            retrying(write)
+        except ConditionsFailed:
+            raise Unavailable("app") from None
 
     def _quietly(self, ring: Ring, entry: Entry, kept: MarkItem, first: str) -> None:
         with TransactWrite(connection=self._connection) as transaction:

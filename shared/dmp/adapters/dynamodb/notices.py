@@ -14,12 +14,14 @@ from pynamodb.transactions import TransactWrite
 from dmp.adapters.dynamodb.batch import Batch, deserialize
 from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
+from dmp.adapters.dynamodb.log_rows import HEAD
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.adapters.envelope import PatientKeys, Vault
+from dmp.domain.checkpoint import checkpoint_of
 from dmp.domain.contact import Contact
 from dmp.domain.identifiers import commit_id
 from dmp.domain.notices import Notice, Undeliverable, digest_name
-from dmp.use_cases.notice_ports import Claim
+from dmp.use_cases.notice_ports import Claim, Opened
 
 _CLAIMABLE = (
     "attribute_exists(due) AND (#state = :owed OR (#state = :claimed AND claimed_until <= :now))"
@@ -31,8 +33,9 @@ _MINE = "#state = :claimed AND claimed_until = :mine"
 class SealedNotices:
     """Implements the port `Notices`: claim, open (one BatchGetItem; cold one Decrypt), close."""
 
-    def __init__(self, client: Any, vault: Vault, records: str, keys: str) -> None:
+    def __init__(self, client: Any, vault: Vault, records: str, keys: str, registry: str) -> None:
         self._client = client
+        self._registry = registry
         self._vault = vault
         self._records = records
         self._keys = keys
@@ -59,18 +62,21 @@ class SealedNotices:
             bounced="bounced" in old,
         )
 
-    def open(self, claim: Claim) -> tuple[Notice, Contact]:
-        """What was sealed at N# and CONTACT; Undeliverable without a contact."""
+    def open(self, claim: Claim) -> Opened:
+        """What was sealed at N# and CONTACT, and the log's head, in one BatchGetItem."""
         batch = Batch(self._client)
         batch.want(self._records, pk=claim.patient, sk=CONTACT)
         batch.want(self._keys, pk=claim.patient)
+        batch.want(self._registry, pk=HEAD)
         found = batch.fetch()
         ring = self._vault.notice_ring(claim.patient, _keys_of(found[self._keys]))
         notice = Notice.from_bytes(ring.open("notice", claim.entry, claim.sealed))
         kept = found[self._records]
         if not kept:
             raise Undeliverable
-        return notice, Contact.from_bytes(ring.open("notice", CONTACT, kept[0]["b"]))
+        contact = Contact.from_bytes(ring.open("notice", CONTACT, kept[0]["b"]))
+        heads = [checkpoint_of(row.get("note", "")) for row in found[self._registry]]
+        return Opened(notice, contact, next(iter(heads), None))
 
     def release(self, claim: Claim, *, maybe_sent: bool, now: int, due: int) -> None:
         """One UpdateItem; nothing when another sender holds it."""
