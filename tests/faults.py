@@ -1,14 +1,17 @@
 """Faults of AWS at the border: each answer that a call may get, the first time or every time.
 
-Call sites are found by recording a flow that goes well, never listed by hand.
+Call sites are found by recording a flow that goes well, never listed by hand. A crash is the end of
+the process: before the call is sent or after AWS took it, and no call follows.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from unittest import mock
 
 from botocore.awsrequest import AWSResponse
@@ -19,14 +22,17 @@ from moto.core.models import botocore_stubber
 
 from tests.aws_calls import disturbed
 
-SERVICES = ("dynamodb", "kms", "sns")
+ALL = os.environ.get("DMP_FAULTS") == "all"
+SERVICES = ("dynamodb", "kms", "sns", "ses", "sqs", "s3", "stepfunctions")
 URL = "https://service.test"
+CRASHES = ("crash before", "crash after")
 FAULTS = (
     "throttled", "500", "503 in HTML", "conflict", "cancelled", "time-out before",
-    "time-out after", "access denied", "key disabled",
+    "time-out after", "access denied", "key disabled", *CRASHES,
 )  # fmt: skip
 MODES = ("first", "every")
 Site = tuple[str, int]  # an operation, and which of its calls
+Outcome = Literal["done", "busy"]
 _CODES = {
     "throttled": (400, "ProvisionedThroughputExceededException"),
     "500": (500, "InternalServerError"),
@@ -35,13 +41,55 @@ _CODES = {
     "key disabled": (400, "DisabledException"),
 }
 _WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+_KMS = ("Decrypt", "GenerateMac", "GenerateDataKey", "Sign", "GetPublicKey", "Encrypt")
+_OTHERS = {
+    "Publish": "sns", "SendEmail": "ses", "SendMessage": "sqs", "GetObject": "s3",
+    "PutObject": "s3", "StartExecution": "stepfunctions", "SendTaskSuccess": "stepfunctions",
+    "SendTaskFailure": "stepfunctions", **dict.fromkeys(_KMS, "kms"),
+}  # fmt: skip
+_IN_XML = ("sns", "ses", "s3")
+
+
+class Died(BaseException):
+    """The process is gone: nothing after it runs, and nobody gets an answer."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is asked, what whoever got no answer does next, and what must hold in the end.
+
+    `send` and `again` say "done" or "busy" and assert that no other answer came; `again` must get
+    through; `twice` asks again even after an answer. `holds` looks at what is kept and told;
+    without a fault it must hold after `send` too.
+    """
+
+    send: Callable[[], Outcome]
+    holds: Callable[[], object]
+    again: Callable[[], Outcome] | None = None
+    twice: bool = False
+
+
+def service_of(operation: str) -> str:
+    """Whose operation it is."""
+    return _OTHERS.get(operation, "dynamodb")
 
 
 def possible(operation: str, fault: str) -> bool:
     """Whether AWS gives that answer to such a call."""
     if fault == "conflict":
         return operation in _WRITES
+    if fault == "key disabled":
+        return service_of(operation) == "kms"
     return fault != "cancelled" or operation == "TransactWriteItems"
+
+
+def modes(turn: int, fault: str) -> tuple[str, ...]:
+    """Every mode under DMP_FAULTS=all; else of every second pair one, first and every in turn."""
+    if fault in CRASHES:
+        return MODES[:1] if ALL or not turn % 2 else ()
+    if ALL:
+        return MODES
+    return () if turn % 2 else (MODES[turn // 2 % 2],)
 
 
 def recorded(flow: Callable[[], object]) -> list[Site]:
@@ -56,6 +104,42 @@ def recorded(flow: Callable[[], object]) -> list[Site]:
     return seen
 
 
+def walked(ready: Callable[[], Trial], fault: str) -> int:
+    """Every call site of a flow gets the fault, each in a scene of its own; how many were tried."""
+    well = ready()
+    sites = recorded(lambda: _done(well.send))
+    well.holds()
+    turns = [(n, site) for n, site in enumerate(sites) if possible(site[0], fault)]
+    tried = 0
+    for turn, site in turns:
+        for mode in modes(turn + FAULTS.index(fault), fault):
+            trial = ready()
+            with faulty(site, fault, mode) as struck:
+                first = outcome(trial.send)
+            try:
+                assert struck
+                if first != "done" or trial.twice:
+                    _done(trial.again or trial.send)
+                trial.holds()
+            except AssertionError as error:
+                error.add_note(f"{fault} at {site}, {mode}; the first answer: {first}")
+                raise
+            tried += 1
+    return tried
+
+
+def outcome(send: Callable[[], Outcome]) -> Outcome | Literal["died"]:
+    """What came of it, for whoever waits for an answer."""
+    try:
+        return send()
+    except Died:
+        return "died"
+
+
+def _done(send: Callable[[], Outcome]) -> None:
+    assert send() == "done"
+
+
 @contextmanager
 def faulty(site: Site, fault: str, mode: str) -> Iterator[list[str]]:
     """The site's call gets the fault; `every`: each call of that operation from it on."""
@@ -64,6 +148,8 @@ def faulty(site: Site, fault: str, mode: str) -> Iterator[list[str]]:
 
     def strike(operation: str, request: Any) -> AWSResponse | None:
         nonlocal calls
+        if struck and fault in CRASHES:
+            raise Died
         if operation != site[0]:
             return None
         calls += 1
@@ -81,15 +167,23 @@ def faulty(site: Site, fault: str, mode: str) -> Iterator[list[str]]:
 
 
 def _answer(operation: str, fault: str, request: Any) -> AWSResponse:
-    if fault == "time-out before":
-        raise ConnectTimeoutError(endpoint_url=URL)
-    if fault == "time-out after":
-        service = _service_of(request)
-        assert botocore_stubber(f"before-send.{service}.{operation}", request) is not None
-        raise ReadTimeoutError(endpoint_url=URL)
-    if fault == "503 in HTML":
-        return _response(503, "<html><body>busy", "text/html")
+    service = service_of(operation)
+    match fault:
+        case "crash before":
+            raise Died
+        case "crash after":
+            _taken(service, operation, request)
+            raise Died
+        case "time-out before":
+            raise ConnectTimeoutError(endpoint_url=URL)
+        case "time-out after":
+            _taken(service, operation, request)
+            raise ReadTimeoutError(endpoint_url=URL)
+        case "503 in HTML":
+            return _response(503, "<html><body>busy", "text/html")
     status, code = _CODES.get(fault, (400, "TransactionCanceledException"))
+    if service in _IN_XML:
+        return _response(status, _xml(service, code), "text/xml")
     body: dict[str, Any] = {"__type": f"com.amazonaws#{code}", "message": "no"}
     if operation == "TransactWriteItems" and fault in ("conflict", "cancelled"):
         count = len(json.loads(request.body)["TransactItems"])
@@ -100,12 +194,13 @@ def _answer(operation: str, fault: str, request: Any) -> AWSResponse:
     return _response(status, json.dumps(body), "application/x-amz-json-1.0")
 
 
-def _service_of(request: Any) -> str:
-    target = request.headers.get("X-Amz-Target", b"")
-    text = target.decode() if isinstance(target, bytes) else str(target)
-    if text.startswith("DynamoDB"):
-        return "dynamodb"
-    return "kms" if text.startswith("Trent") else "sns"
+def _taken(service: str, operation: str, request: Any) -> None:
+    assert botocore_stubber(f"before-send.{service}.{operation}", request) is not None
+
+
+def _xml(service: str, code: str) -> str:
+    error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+    return error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
 
 
 def _response(status: int, body: str, kind: str) -> AWSResponse:

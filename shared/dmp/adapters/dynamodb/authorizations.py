@@ -152,7 +152,10 @@ class AuthorizationRows:
     def rotate(self, app: App, refresh: str, expires: int) -> bool:
         """One UpdateItem."""
         item = AppItem(f"app#{app.id}")
-        unused = (AppItem.active == True) & (AppItem.refresh_hash == app.refresh)  # noqa: E712
+        # what it is to be counts as well: the SDK sends again what was not answered
+        unused = (AppItem.active == True) & (  # noqa: E712
+            (AppItem.refresh_hash == app.refresh) | (AppItem.refresh_hash == refresh)
+        )
         actions: list[Action] = [AppItem.refresh_hash.set(refresh), AppItem.expires.set(expires)]
         try:
             available(lambda: item.update(actions=actions, condition=unused))

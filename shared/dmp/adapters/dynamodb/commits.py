@@ -21,7 +21,7 @@ from dmp.adapters.dynamodb.grant_items import (
     meeting_item,
     review_key,
 )
-from dmp.adapters.dynamodb.journal_items import journal_item, notice_item
+from dmp.adapters.dynamodb.journal_items import journal_item, notice_item, written_once
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, STANDING, RecordItem
 from dmp.adapters.envelope import Ring
 from dmp.domain.identifiers import commit_millis
@@ -114,7 +114,7 @@ class Commits:
     def journal(self, door: Door, entry: Entry) -> None:
         """One PutItem."""
         item = journal_item(ring_of(door), entry)
-        _told(lambda: item.save(condition=RecordItem.pk.does_not_exist()), "id")
+        _told(lambda: item.save(condition=written_once(item)), "id")
 
     def refuse(self, door: Door, entry: Entry, key: str, notice: Notice) -> None:
         """One UpdateItem of R#, then one PutItem, or J#, N# and R# together."""

@@ -67,12 +67,14 @@ def available(call: Callable[[], T]) -> T:
     try:
         return call()
     except PynamoDBException as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            raise ConditionsFailed(frozenset({0})) from None
-        raise Unavailable("dynamodb") from None
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-            raise ConditionsFailed(frozenset({0})) from None
-        raise Unavailable("dynamodb") from None
-    except BotoCoreError:
-        raise Unavailable("dynamodb") from None
+        raise _sorted(error.cause) from None
+    except (ClientError, BotoCoreError) as error:
+        raise _sorted(error) from None
+
+
+def _sorted(cause: Exception | None) -> ConditionsFailed | Unavailable:
+    """What it was. A read that timed out has a `response` too, and it is None."""
+    response = getattr(cause, "response", None) or {}
+    if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+        return ConditionsFailed(frozenset({0}))
+    return Unavailable("dynamodb")

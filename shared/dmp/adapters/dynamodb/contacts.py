@@ -11,7 +11,7 @@ from dmp.adapters.dynamodb.authorization_items import AppItem
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
-from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
+from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item, written_once
 from dmp.adapters.dynamodb.marks import MarkItem, mark_item
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
@@ -58,7 +58,7 @@ class SealedContacts:
         batch.want(self._keys, pk=entry.patient)
         ring = self._ring(entry.patient, batch.fetch()[self._keys])
         item = notice_side_item(ring, entry)
-        available(lambda: item.save(condition=RecordItem.pk.does_not_exist()))
+        available(lambda: item.save(condition=written_once(item)))
 
     def journal_once(self, entry: Entry, notice: Notice, mark: Mark, now: int) -> bool:
         """As `journal` where the mark stands; else one TransactWriteItems in place of the PutItem.
@@ -74,7 +74,7 @@ class SealedContacts:
         rows = {row["pk"]: row for row in found[self._registry]}
         if mark.stands(rows.get(mark.key), now):
             item = notice_side_item(ring, entry)
-            available(lambda: item.save(condition=RecordItem.pk.does_not_exist()))
+            available(lambda: item.save(condition=written_once(item)))
             return False
         kept = mark_item(mark.over(rows.get(mark.key), now))
         if live(rows.get(mark.first), now):

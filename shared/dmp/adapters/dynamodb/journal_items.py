@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pynamodb.expressions.condition import Condition
+
 from dmp.adapters.compression import compress, decompress
 from dmp.adapters.dynamodb.tables import RecordItem
 from dmp.adapters.envelope import Ring, Unopenable
@@ -31,6 +33,12 @@ def notice_side_item(ring: Ring, entry: Entry, *, owes: bool = False) -> RecordI
         by="notice",
         owes=owes or None,
     )
+
+
+def written_once(item: RecordItem) -> Condition:
+    """Nothing stands there, or this very entry: the SDK sends again what was not answered."""
+    unmoved: Condition = RecordItem.pk.does_not_exist() | (RecordItem.leaf == item.leaf)
+    return unmoved
 
 
 def opened_leaf(ring: Ring, item: Mapping[str, Any]) -> bytes:

@@ -24,7 +24,7 @@ from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.directory_rows import settled
-from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
+from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item, written_once
 from dmp.adapters.dynamodb.registry import found
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
@@ -98,7 +98,7 @@ class SealedPreferences:
     def journal(self, door: ContactDoor, entry: Entry) -> None:
         """One PutItem."""
         item = notice_side_item(_ring(door), entry)
-        available(lambda: item.save(condition=RecordItem.pk.does_not_exist()))
+        available(lambda: item.save(condition=written_once(item)))
 
     def change(self, door: ContactDoor, contact: Contact, entry: Entry) -> bool:
         """One TransactWriteItems, on the very message that was read."""

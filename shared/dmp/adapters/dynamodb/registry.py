@@ -53,6 +53,7 @@ class JtiItem(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     ttl = NumberAttribute()
+    by = UnicodeAttribute(null=True)
 
 
 class SessionItem(Model):

@@ -124,7 +124,10 @@ class SignInRows:
     def rotate(self, session: Session, refresh: str, expires: int) -> bool:
         """One UpdateItem; False when the refresh hash or the session is no longer what it was."""
         item = SessionItem(f"session#{session.id}")
-        unused = (SessionItem.active == True) & (SessionItem.refresh_hash == session.refresh)  # noqa: E712
+        # what it is to be counts as well: the SDK sends again what was not answered
+        unused = (SessionItem.active == True) & (  # noqa: E712
+            (SessionItem.refresh_hash == session.refresh) | (SessionItem.refresh_hash == refresh)
+        )
         actions: list[Action] = [
             SessionItem.refresh_hash.set(refresh),
             SessionItem.expires.set(expires),
