@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmp.domain.contact import RHYTHMS, Contact
+from dmp.domain.contact import CHANNELS, LANGUAGES, RHYTHMS, Contact
 from dmp.domain.notices import Kind
 from dmp.domain.rhythm import CHOSEN, PATIENT, TELL, next_digest, planned
 
@@ -33,6 +34,17 @@ def test_what_guards_the_record_is_told_at_once_whatever_was_chosen(kind: str, r
     contact = replace(NIGHT, rhythm=rhythm)  # type: ignore[arg-type]
     assert planned(kind, contact, at("2026-11-22T03:00")) == TELL
     assert {"break-glass", "contact-changed", "welcome"} <= set(get_args(Kind)) - PATIENT
+
+
+@pytest.mark.parametrize("kind", ["break-glass", "contact-changed"])
+def test_some_things_no_preference_suppresses_or_puts_off(kind: str) -> None:
+    quiet = (None, ("00:00", "23:59"), ("21:00", "08:00"), ("12:00", "14:30"))
+    every = product(LANGUAGES, CHANNELS, RHYTHMS, (0, 12, 23), quiet)
+    chosen = [Contact("+212600000001", "n@example.org", *choice) for choice in every]
+    hours = [at(f"2026-11-22T{hour:02d}:30") for hour in range(24)]
+
+    assert len(chosen) == 4 * 2 * 3 * 3 * 4
+    assert {planned(kind, contact, now) for contact in chosen for now in hours} == {TELL}
 
 
 @pytest.mark.parametrize(

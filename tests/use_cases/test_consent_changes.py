@@ -9,6 +9,7 @@ import pytest
 
 from tests.aws_calls import before, counted, failing, forget
 from tests.clinic import Clinic
+from tests.fhir import balp
 from tests.world import BENNIS, SOON, World, consent, observation
 
 
@@ -209,3 +210,27 @@ def test_nobody_is_kept_from_closing_their_door(clinic: Clinic) -> None:
 
     assert seal
     assert not may_read(clinic)
+
+
+def test_what_ends_a_consent_is_journalled_as_a_deletion_and_a_change_as_one(
+    clinic: Clinic,
+) -> None:
+    ended = body(clinic, status="inactive")
+    clinic.world.call(f"PUT /fhir/Consent/{clinic.consent}", clinic.patient, ended)
+    clinic.revoke()
+
+    found = clinic.world.call("GET /fhir/AuditEvent", clinic.patient).json
+    events = [entry["resource"] for entry in found["entry"]]
+    events = [e for e in events if clinic.consent in e["entity"][-1]["what"].get("reference", "")]
+    told = {
+        event["action"]: (event["subtype"][0]["code"], event["entity"][-1]["what"]["reference"])
+        for event in events
+    }
+    assert told == {
+        "C": ("create", f"Consent/{clinic.consent}/_history/1"),
+        "U": ("update", f"Consent/{clinic.consent}/_history/2"),
+        "D": ("delete", f"Consent/{clinic.consent}/_history/3"),
+    }
+    (deleted,) = [event for event in events if event["action"] == "D"]
+    assert deleted["meta"]["profile"][0].endswith("IHE.BasicAudit.PatientDelete")
+    assert [fault for event in events for fault in balp.faults(event)] == []

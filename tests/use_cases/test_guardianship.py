@@ -66,6 +66,10 @@ def test_only_a_registrar_ends_it(family: Family, registrar: Caller) -> None:
     assert family.she("GET /fhir/Patient/{id}").status == 404
     told = family.notices()[-1]
     assert (told.kind, told.practitioner) == ("ended-delegate", NAME)
+    done = [e for e in family.journal() if e.rule == "registrar" and e.outcome == "permit"]
+    assert [(e.action, e.what[0].partition("/")[0]) for e in done] == [
+        ("consent", "RelatedPerson"), ("delete", "RelatedPerson"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ["physician", "auditor"])

@@ -12,6 +12,7 @@ from typing import Any
 from dmp.domain.caller import Caller
 from dmp.domain.consent import Standing
 from dmp.domain.identifiers import ResourceId, commit_id, resource_id
+from dmp.domain.journal import Action
 from dmp.domain.record import Version
 from dmp.domain.refusals import (
     ContactJustChanged,
@@ -80,9 +81,8 @@ class ConsentChanges:
         wanted = care_teams.named_by(provisions, patient)
         if change.id:
             wanted.append((CONSENT, change.id))
-        ask = Ask(
-            request.caller, patient, "write", "consent", request.query, request.request, wanted
-        )
+        act: Action = "delete" if change.kind == "delete" else "consent"
+        ask = Ask(request.caller, patient, "write", act, request.query, request.request, wanted)
         for _ in range(TRIES_MAX):
             visit = self._gate.enter(ask)
             try:

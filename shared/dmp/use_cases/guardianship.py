@@ -11,6 +11,7 @@ from typing import Any
 
 from dmp.domain.caller import Caller
 from dmp.domain.identifiers import commit_id, resource_id
+from dmp.domain.journal import Action
 from dmp.domain.refusals import Forbidden, Invalid, NoPermit, Refusal, Unavailable
 from dmp.fhir import delegation
 from dmp.fhir.json_reader import reread
@@ -77,9 +78,8 @@ class Guardianship:
 
     def _settle(self, request: Request, change: Change, patient: str) -> Written:
         wanted = [(RELATED, change.id)] if change.id else []
-        ask = Ask(
-            request.caller, patient, "write", "consent", request.query, request.request, wanted
-        )
+        act: Action = "delete" if change.kind == "delete" else "consent"
+        ask = Ask(request.caller, patient, "write", act, request.query, request.request, wanted)
         for _ in range(TRIES_MAX):
             visit = self._gate.knock(ask)
             if visit is None:
