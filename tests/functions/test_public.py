@@ -137,6 +137,8 @@ PAGES = {
     ("get", "/account/journal/{id}/{part}"),
     ("get", "/account/export"),
     ("post", "/account/export"),
+    ("get", "/account/people"),
+    ("post", "/account/people"),
     ("get", "/account/preferences"),
     ("post", "/account/preferences"),
 }

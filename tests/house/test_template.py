@@ -142,12 +142,14 @@ def test_who_may_open_records_and_who_contacts() -> None:
         "Journal",
         "Compaction",
         "Account",
+        "People",
     }
     assert _unwraps("notice") == {
         "Tokens",
         "Authorization",
         "Account",
         "Apps",
+        "People",
         "NotificationsApi",
         "NotificationsSender",
         "Passkeys",

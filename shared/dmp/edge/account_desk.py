@@ -34,10 +34,10 @@ from dmp.use_cases.ports import Clock
 
 ACCOUNT, SIGN_IN, SIGN_OUT = "/account", "/account/sign-in", "/account/sign-out"
 JOURNAL, EXPORT = "/account/journal", "/account/export"
-PREFERENCES = "/account/preferences"
+PEOPLE, PREFERENCES = "/account/people", "/account/preferences"
 COOKIE = "dmp-browser"
 # pages of ours to go on to after sign-in
-PLACES = ("journal", "export", "preferences")
+PLACES = ("journal", "export", "people", "preferences")
 _BACK = re.compile(
     rf"(?:{'|'.join(PLACES)})" r"(?:/[0-9a-v]{20}\.[0-9a-v]{16})?(?:\?[\w.~%=&+-]{0,200})?\Z"
 )
@@ -106,6 +106,7 @@ class Desk:
         return {
             "journal": link(JOURNAL),
             "export": link(EXPORT),
+            "people": link(PEOPLE),
             "preferences": link(PREFERENCES),
             "policy": link(POLICY),
             "sign_out": link(SIGN_OUT),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -19,7 +19,7 @@ from dmp.domain.journal import Entry
 from dmp.domain.notices import reference_of
 from dmp.domain.refusals import BadParameter, Invalid, NotFound
 from dmp.edge import journal_words as say
-from dmp.edge.account_desk import JOURNAL, At, Desk, one
+from dmp.edge.account_desk import JOURNAL, PEOPLE, At, Desk, one
 from dmp.edge.http import TEXT, Answer, Request
 from dmp.edge.language import ZONE, Words
 from dmp.edge.logs import count
@@ -156,6 +156,7 @@ class JournalPages:
             "files": {part: link(f"{own}/{part}") for part in _FILES},
             "key": link("/journal/key"),
             "to": link(own),
+            "decide": _decide(found.use, link),
             "reference": reference_of(found.entry.entry),
             "error": "", "typed": "", "chosen": "", "told": "",
             "script": "page.js check.js",
@@ -205,6 +206,12 @@ def _entry(entry: Entry, here: bool, address: str, words: Words) -> dict[str, ob
         "number": words.number(number) if number else "",
         "reference": reference_of(entry.entry),
     }
+
+
+def _decide(use: Use, link: Callable[..., str]) -> str:
+    """Where the patient decides about who asked; empty for themselves and whoever has no INPE."""
+    inpe = use.who.get("inpe", "")
+    return "" if use.own or not inpe else link(PEOPLE, inpe=inpe)
 
 
 def _answered_at(found: Found, words: Words) -> str:

@@ -20,7 +20,7 @@ def _(text: str) -> str:
     return text
 
 
-_PURPOSES = {
+PURPOSES = {
     "TREAT": _("Care"),
     "ETREAT": _("Urgent care"),
     "BTG": _("Emergency, without asking you"),
@@ -97,7 +97,7 @@ _STATES = {
 
 def purpose(entry: Entry, words: Words) -> Markup:
     """Why they asked."""
-    known = _PURPOSES.get(entry.purpose)
+    known = PURPOSES.get(entry.purpose)
     return words.t(known) if known else words.t(_("Another purpose: {code}"), code=entry.purpose)
 
 

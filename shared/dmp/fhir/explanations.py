@@ -58,7 +58,7 @@ def explanation(findings: Sequence[Finding], names: Names, say: Say) -> bytes:
             value("rule", "Code", decision.rule),
             value("readable", "Integer", finding.readable),
             value("items", "Integer", finding.items),
-            value("text", "String", say(_rule(known, decision.rule), names.of(known))),
+            value("text", "String", say(rule_of(known, decision.rule), names.of(known))),
         ]
         if decision.consent and decision.consent != SIMULATED:
             kind = "RelatedPerson" if known.kind == "delegate" and permitted else "Consent"
@@ -99,7 +99,7 @@ def _who(known: Known, names: Names) -> list[Json]:
     return told
 
 
-def _rule(known: Known, rule: str) -> str:
+def rule_of(known: Known, rule: str) -> str:
     """An emergency by nobody in particular has sentences of its own."""
     return f"emergency-{rule}" if known.kind == "break-glass" else rule
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dmp.domain.access import PATIENT_ONLY, Item
 from dmp.domain.consent import Standing
 from dmp.domain.explaining import (
     SIMULATED,
+    Finding,
     Known,
     differences,
     explained,
@@ -31,6 +32,7 @@ from dmp.use_cases.grant_ports import Meetings
 from dmp.use_cases.ports import Clock, Door, Records
 from dmp.use_cases.written import Request
 
+T = TypeVar("T")
 SEEN_MAX = 200  # entries of the journal that are looked through for actors
 ACTORS_MAX = 50
 _ONE_OF = {"consent": "resource?", "revoke": "valueReference?", "seal": "valueReference?"}
@@ -68,8 +70,28 @@ class Scene:
         return known_to(standings, self.seen)[:ACTORS_MAX]
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Who could read the record now and by which rule, and what is in force, for a page."""
+
+    standing: Standing
+    findings: Sequence[Finding]
+    names: Names
+    say: Say
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Who could read how much today, and were a consent in force; `items` is all there is."""
+
+    before: Sequence[Finding]
+    after: Sequence[Finding]
+    items: int
+
+
 class Explaining:
-    """Both operations; each calls `decide` and nothing else for its answer."""
+    """Both operations, also for a page; each calls `decide` and nothing else for its answer."""
 
     def __init__(
         self,
@@ -119,13 +141,36 @@ class Explaining:
 
         return self._answer(request, patient, work)
 
-    def _answer(self, request: Request, patient: str, work: Callable[[Scene], bytes]) -> bytes:
+    def overview(self, request: Request, language: str) -> Overview:
+        """What `explain` tells of the caller's own record, in the language of a page."""
+
+        def work(scene: Scene) -> Overview:
+            standing = scene.visit.standing
+            found = explained(scene.everybody(standing), standing, scene.items, scene.now)
+            say = self._explanations.say(language)
+            return Overview(standing, found, scene.names, say, scene.now)
+
+        return self._answer(request, request.caller.patient or "", work)
+
+    def outlook(self, request: Request, consent: dict[str, Any]) -> Outlook:
+        """Before and after a consent for the caller's own record; nothing is written."""
+
+        def work(scene: Scene) -> Outlook:
+            before, after = scene.visit.standing, _after(scene, {"consent": consent})
+            everybody = scene.everybody(before, after)
+            items, now = scene.items, scene.now
+            found = (explained(everybody, standing, items, now) for standing in (before, after))
+            return Outlook(next(found), next(found), len(items))
+
+        return self._answer(request, request.caller.patient or "", work)
+
+    def _answer(self, request: Request, patient: str, work: Callable[[Scene], T]) -> T:
         caller = request.caller
         patient_only(caller)
         caller.require_scope(CONSENT, "read")
         ask = Ask(caller, patient, "read", "operation", request.query, request.request)
 
-        def read(visit: Visit) -> Reading[bytes]:
+        def read(visit: Visit) -> Reading[T]:
             if not visit.sees(_CONSENTS):
                 return Reading(NotFound(NO_RECORD))
             try:

@@ -14,7 +14,7 @@ from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
 from dmp.adapters.dynamodb.directory_rows import Row, entry_of, rows_of, settled
 from dmp.adapters.dynamodb.registry import ClientItem, JtiItem, found
-from dmp.domain.directory import Client, Organization, Role
+from dmp.domain.directory import Client, Organization, Practitioner, Role
 from dmp.domain.directory_book import Listed
 
 MODELS: tuple[type[Model], ...] = (ClientItem, JtiItem)
@@ -47,12 +47,17 @@ class Registry:
 
     def organization(self, inpe: str) -> Organization | None:
         """An organisation that is active: one call."""
-        key = f"organization#{inpe}"
-        row = self._held([key]).get(key, {})
-        if row.get("active") is not True:
-            return None
-        found = entry_of(row)
+        found = self._active(f"organization#{inpe}")
         return found if isinstance(found, Organization) else None
+
+    def practitioner(self, inpe: str) -> Practitioner | None:
+        """A professional who is active: one call."""
+        found = self._active(f"practitioner#{inpe}")
+        return found if isinstance(found, Practitioner) else None
+
+    def _active(self, key: str) -> Listed | None:
+        row = self._held([key]).get(key, {})
+        return entry_of(row) if row.get("active") is True else None
 
     def role(self, practitioner: str, organization: str) -> Role | None:
         """The role, good for as long as role, practitioner and organisation all are: one call."""
