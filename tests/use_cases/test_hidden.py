@@ -129,6 +129,106 @@ def test_what_refers_to_it_is_sealed_with_it(clinic: Clinic) -> None:
         assert clinic.world.call(f"GET /fhir/{hidden}", clinic.doctor).status == 404
 
 
+ADDRESSES = ["{}", "{}/_history/1", "/{}", "./{}", "{base}/{}", "{base}/{}/_history/1",
+             "HTTPS://DMP.TEST/test/fhir/{}", "https://mirror.example/fhir/{}?x=1#y"]  # fmt: skip
+LINK = '<div xmlns="http://www.w3.org/1999/xhtml"><a href="{}">x</a></div>'
+
+
+def _report(clinic: Clinic, **changes: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "DiagnosticReport", "status": "final", "code": {"text": "bilan"},
+        "subject": {"reference": f"Patient/{clinic.id}"}, "conclusion": SECRET, **changes,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize(
+    "told",
+    [lambda at: {"result": [{"reference": at}]}, lambda at: {"presentedForm": [{"url": at}]},
+     lambda at: {"text": {"status": "generated", "div": LINK.format(at)}},
+     lambda at: {"extension": [{"url": "http://example.org/x", "valueUri": at}]}],
+    ids=["reference", "attachment", "narrative", "extension"],
+)  # fmt: skip
+def test_what_refers_to_it_by_any_address_is_sealed_with_it(
+    clinic: Clinic, told: Any, address: str
+) -> None:
+    name = f"Observation/{clinic.observe()}"
+    at = address.replace("{base}", clinic.world.base).replace("{}", name)
+    made = clinic.world.call(
+        "POST /fhir/DiagnosticReport", clinic.doctor, _report(clinic, **told(at))
+    )
+    assert made.status == 201, made.body
+    read = f"GET /fhir/DiagnosticReport/{made.json['id']}"
+    assert clinic.world.call(read, clinic.doctor).status == 200
+
+    clinic.seal(name)
+
+    assert clinic.world.call(read, clinic.doctor).status == 404
+    assert clinic.world.call(read, clinic.patient).status == 200
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_by_no_address_can_it_be_told_from_what_never_was(
+    clinic: Clinic, sealed: str, address: str
+) -> None:
+    never = sealed[:-4] + ("0000" if sealed[-4:] != "0000" else "1111")
+
+    def answer(name: str) -> tuple[int, str]:
+        at = address.replace("{base}", clinic.world.base).replace("{}", f"Observation/{name}")
+        form = {"presentedForm": [{"url": at}]}
+        reply = clinic.world.call(
+            "POST /fhir/DiagnosticReport", clinic.doctor, _report(clinic, **form)
+        )
+        return reply.status, reply.body.replace(name, "@")
+
+    assert answer(sealed) == answer(never)
+    assert answer(sealed)[0] == 422
+    assert '"DiagnosticReport"' in answer(sealed)[1]
+
+
+def _refer(clinic: Clinic, name: str, to: str) -> Any:
+    patch = json.dumps([{"op": "add", "path": "/derivedFrom", "value": [{"reference": to}]}])
+    return clinic.world.call(
+        f"PATCH /fhir/Observation/{name}", clinic.doctor, patch,
+        Content_Type="application/json-patch+json",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("before", ["", "/", "https://mirror.example/"])
+def test_no_patch_can_refer_to_it_either(clinic: Clinic, sealed: str, before: str) -> None:
+    never = sealed[:-4] + ("0000" if sealed[-4:] != "0000" else "1111")
+    name = clinic.observe()
+
+    def answer(to: str) -> tuple[int, str]:
+        reply = _refer(clinic, name, f"{before}Observation/{to}")
+        return reply.status, reply.body
+
+    assert answer(sealed) == answer(never)
+    assert answer(sealed)[0] == 422
+    assert '"Observation.derivedFrom[0].reference"' in answer(sealed)[1]
+
+
+def test_a_patch_refers_to_what_is_there_and_is_sealed_with_it(clinic: Clinic) -> None:
+    name, to, later = (clinic.observe() for _ in range(3))
+    elsewhere = Clinic(clinic.world).observe()
+
+    assert _refer(clinic, name, f"Observation/{elsewhere}").status == 422
+    assert _refer(clinic, name, f"Observation/{to}").status == 200
+    read = f"GET /fhir/Observation/{name}"
+    clinic.seal(f"Observation/{to}")
+    assert clinic.world.call(read, clinic.doctor).status == 404
+    assert _refer(clinic, name, f"Observation/{later}").status == 404
+
+
+def test_what_was_there_when_it_was_referred_to_does_not_stop_a_patch(clinic: Clinic) -> None:
+    name, to, later = (clinic.observe() for _ in range(3))
+    assert _refer(clinic, name, f"Observation/{to}").status == 200
+    assert clinic.world.call(f"DELETE /fhir/Observation/{to}", clinic.doctor).status == 204
+
+    assert _refer(clinic, name, f"Observation/{to}").status == 200
+    assert _refer(clinic, name, f"Observation/{later}").status == 200
+
+
 def test_lifting_the_seal_shows_it_again(clinic: Clinic) -> None:
     name = clinic.observe()
     seal = clinic.seal(f"Observation/{name}")

@@ -71,6 +71,17 @@ def _hidden(the: Scene) -> list[Door]:
         Door("delete by code", "", "DELETE /fhir/Observation?" + CRITERIA),
         Door("refer to it", "", "POST /fhir/DiagnosticReport",
              body=lambda s: _report(s, "new", url)),
+        Door("refer to it by URL", "", "POST /fhir/DiagnosticReport",
+             body=lambda s: _report(s, "new", f"{s.world.base}/{url}")),
+        Door("refer to it by another URL", "", "POST /fhir/DiagnosticReport",
+             body=lambda s: _report(s, "new", f"https://mirror.example/{url}")),
+        Door("link to it", "", "POST /fhir/DiagnosticReport",
+             body=lambda s: {**_report(s, "new", s.reference("after")),
+                             "presentedForm": [{"url": url}]}),
+        *(Door(f"patch in {at}", "", "PATCH /fhir/{lab}", headers=JSON_PATCH,
+               body=lambda _, at=at: [{"op": "add", "path": "/derivedFrom",
+                                       "value": [{"reference": at}]}])
+          for at in (url, f"{the.world.base}/{url}")),
         Door("refer by code", "", "POST /fhir",
              body=lambda s: _bundle(_report(s, "new", "Observation?" + CRITERIA.format(id=s.id)))),
     ]  # fmt: skip

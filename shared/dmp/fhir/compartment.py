@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dmp.domain.identifiers import is_patient_id
+from dmp.domain.identifiers import is_patient_id, resource_id
 
 # Made by the server alone, or about people and devices rather than one patient's care.
 # Consent has a door of its own, for it changes what the other doors permit.
@@ -24,6 +26,10 @@ _DATES = (
     "authoredOn", "period", "date", "dateTime", "created", "started", "recordedDate", "issued",
     "sent", "servicedDate", "billablePeriod",
 )  # fmt: skip
+_ADDRESS = re.compile(
+    r"(?:\S*/)?([A-Z][A-Za-z]*)/([0-9a-v]{20}\.[A-Za-z0-9.\-]+)(?:/_history(?:/\S*)?)?/?(?:[?#]\S*)?"
+)
+_LINK = re.compile(r"""\s(?:href|src)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 
 @cache
@@ -62,6 +68,27 @@ def references(resource: Mapping[str, Any]) -> Iterator[str]:
                     yield from references(item)
         elif key == "reference" and value.__class__ is str and _is_relative(value):
             yield value.partition("/_history")[0]
+
+
+def addressed(resource: Mapping[str, Any], patient: str) -> Iterator[str]:
+    """Every `Type/id` of the patient's record that an address in the resource leads to.
+
+    Relative or absolute, in a reference, another URL or a link of the narrative: our ids tell of
+    themselves, whatever stands before them.
+    """
+    for key, value in resource.items():
+        for item in value if value.__class__ is list else (value,):
+            if item.__class__ is dict:
+                yield from addressed(item, patient)
+            elif item.__class__ is str and patient in item:
+                links = _LINK.findall(item) if key == "div" else [(item, "")]
+                yield from (at for one in links if (at := leads_to("".join(one))))
+
+
+def leads_to(address: str) -> str:
+    """The `Type/id` of a record that an address leads to, or empty."""
+    found = _ADDRESS.fullmatch(html.unescape(address).strip())
+    return f"{found[1]}/{found[2]}" if found and resource_id(found[2]) else ""
 
 
 def _is_relative(reference: str) -> bool:

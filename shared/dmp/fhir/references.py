@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from dmp.domain.refusals import Issue
+from dmp.fhir.compartment import leads_to
 from dmp.fhir.definitions import Element, resource_types, type_of
 
 Json = dict[str, Any]
@@ -41,7 +42,10 @@ def places(resource: Mapping[str, Any], path: str, texts: Collection[str]) -> li
     """Where a resource refers to one of the texts (`Type/id`, whatever the version)."""
     found: list[tuple[str, _Path]] = []
     wanted = texts.__contains__
-    _collect(dict(resource), (None, path), lambda t: wanted(t.partition("/_history")[0]), found)
+    _collect(
+        dict(resource), (None, path),
+        lambda t: wanted(t.partition("/_history")[0]) or wanted(leads_to(t)), found,
+    )  # fmt: skip
     return [_spelled(at) for _, at in found]
 
 

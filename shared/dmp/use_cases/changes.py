@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -36,6 +36,7 @@ from dmp.use_cases.restrictions import readable, scoped, within
 RESOURCE_BYTES_MAX = 1024 * 1024
 Kind = Literal["create", "update", "patch", "delete", "nothing"]
 Patch = Callable[[dict[str, Any]], dict[str, Any]]
+Linked = Callable[["Change", Version], None]
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"\Z')
 
 
@@ -126,9 +127,20 @@ def etag_of(text: str | None) -> int | None:
 
 
 class Workshop:
-    """Makes versions under one commit id; every id it gives is new within the commit."""
+    """Makes versions under one commit id; every id it gives is new within the commit.
 
-    def __init__(self, visit: Visit, commit: str, at_ms: int, clock: Clock) -> None:
+    `linked` refuses what a patched resource newly refers to and may not.
+    """
+
+    def __init__(
+        self,
+        visit: Visit,
+        commit: str,
+        at_ms: int,
+        clock: Clock,
+        linked: Linked = lambda *_: None,
+    ) -> None:
+        self._linked = linked
         self._visit = visit
         self._commit = commit
         self._at = instant(at_ms)
@@ -165,6 +177,7 @@ class Workshop:
         self._may_change(before, change)
         if change.patch is not None:
             resource = _patched(existing(before), change)
+            self._linked(replace(change, resource=resource), existing(before))
         if change.kind == "delete" and (before is None or before.deleted):
             return Made(change, None)
         version = self._permitted(self.version(change, name, resource, before))
@@ -232,8 +245,14 @@ class Workshop:
             encounter=compartment.encounter(resource),
             labels=labels,
             categories=compartment.categories(resource),
-            references=tuple(sorted(set(compartment.references(resource)))),
+            references=_references(resource, name.patient),
         )
+
+
+def _references(resource: Mapping[str, Any], patient: str) -> tuple[str, ...]:
+    """`Type/id` of whatever it refers to: by these a seal reaches it."""
+    own = compartment.addressed(resource, patient)
+    return tuple(sorted({*compartment.references(resource), *own}))
 
 
 def _names(caller: Caller) -> tuple[str, ...]:

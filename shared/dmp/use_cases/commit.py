@@ -7,12 +7,14 @@ answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from dmp.domain.identifiers import commit_id
 from dmp.domain.journal import Action, Entry, disclosure
+from dmp.domain.record import Version
 from dmp.domain.refusals import (
     ContactJustChanged,
     Forbidden,
@@ -107,7 +109,8 @@ class Committer:
         mapping = self._resolved(visit, settled.changes)
         at_ms = self._clock.now_ms()
         commit = commit_id(at_ms, self._clock.random_bits(35))
-        workshop = Workshop(visit, commit, at_ms, self._clock)
+        linked = partial(self._linked, visit, links.brought_by(settled.changes))
+        workshop = Workshop(visit, commit, at_ms, self._clock, linked)
         made = _made(workshop, settled.changes, mapping, held)
         answer = work.render(made, at_ms)
         versions = [m.version for m in made if m.version is not None]
@@ -134,6 +137,18 @@ class Committer:
         )
         self._records.commit(visit.door, self._with_standing(visit, write, made))
         return answer
+
+    def _linked(
+        self, visit: Visit, brought: Collection[str], change: Change, before: Version
+    ) -> None:
+        """What a patch newly refers to must be there, as for an update; looked at by itself."""
+        known = {*before.references, *brought}
+        added = links.outward([change], visit.ask.patient, known)
+        if added:
+            again = self._gate.enter(replace(visit.ask, wanted=list(added.values())))
+            if again.standing.version != visit.standing.version:
+                raise Raced(frozenset({"policy"}))
+            links.require(again, added, self._held(again), [change])
 
     def _with_standing(self, visit: Visit, write: Write, made: Sequence[Made]) -> Write:
         """What is in force then: a change of delegates, or of a care team that consents name."""

@@ -25,24 +25,29 @@ Links = Mapping[str, tuple[str, ResourceId]]
 _ELSEWHERE = frozenset({"AuditEvent", "Consent"})
 
 
-def outward(changes: Sequence[Change], patient: str) -> Links:
+def outward(changes: Sequence[Change], patient: str, known: Collection[str] = ()) -> Links:
     """What the changes refer to in the record and do not bring themselves, by `Type/id`.
 
+    What is `known` to be there is not asked for.
+
     422 for an id of another patient's record, and for a type of the record under an id that no
-    record gives; 413 when there are too many. Absolute URLs and the directory's ids are left alone.
+    record gives; 413 when there are too many. What leads elsewhere by an absolute URL, and the
+    directory's ids, are left alone.
     """
-    brought = {name for change in changes for name in change.names}
-    brought |= {f"{c.type}/{c.id.text}" for c in changes if c.id and c.kind != "delete"}
+    brought = brought_by(changes)
     named = {
         text
         for change in changes
         if change.resource is not None
-        for text in compartment.references(change.resource)
+        for text in (
+            *compartment.references(change.resource),
+            *compartment.addressed(change.resource, patient),
+        )
         if "?" not in text
     }
     found: dict[str, tuple[str, ResourceId]] = {}
     stray = set()
-    for text in named - brought - {f"Patient/{patient}"}:
+    for text in named.difference(brought, known, [f"Patient/{patient}"]):
         kind, _, rest = text.partition("/")
         name = resource_id(rest)
         if name is None:
@@ -57,6 +62,12 @@ def outward(changes: Sequence[Change], patient: str) -> Links:
         text = f"at most {LINKS_MAX} resources of the record may be referred to at once"
         raise TooLarge(text, changes[0].path)
     return found
+
+
+def brought_by(changes: Sequence[Change]) -> set[str]:
+    """By what names others in the request may refer to what the changes bring."""
+    brought = {at for c in changes for name in c.names for at in (name, compartment.leads_to(name))}
+    return brought | {f"{c.type}/{c.id.text}" for c in changes if c.id and c.kind != "delete"}
 
 
 def require(visit: Visit, links: Links, held: Held, changes: Sequence[Change]) -> None:
@@ -90,4 +101,15 @@ def _refuse(changes: Sequence[Change], texts: Collection[str], why: str) -> None
             if change.resource is not None
             for place in references.places(change.resource, change.path, texts)
         ]
+        places = places or [change.path for change in changes if _brings(change, texts)]
         raise Invalid([Issue(why, place, "not-found") for place in places[:NAMED_MAX]])
+
+
+def _brings(change: Change, texts: Collection[str]) -> bool:
+    """Whether an address in it that is no reference leads to one of them."""
+    patients = {name.patient for text in texts if (name := resource_id(text.partition("/")[2]))}
+    return any(
+        text in texts
+        for patient in patients
+        for text in compartment.addressed(change.resource or {}, patient)
+    )
