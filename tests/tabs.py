@@ -90,6 +90,7 @@ class Tab:
     cookies: dict[str, str] = field(default_factory=dict)
     address: str = "192.0.2.50"
     page: Page = field(default_factory=lambda: Page(0, "", {}))
+    agent: str = ""
 
     def ask(self, **changes: str | None) -> Page:
         """Come from the app, with its request changed; None takes a parameter out."""
@@ -121,8 +122,9 @@ class Tab:
 
     def _headers(self) -> dict[str, str]:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        return {"Accept": "text/html", "Accept-Language": "en", **({"Cookie": cookies} if cookies
-                else {})}  # fmt: skip
+        given = {"Cookie": cookies, "User-Agent": self.agent}
+        said = {name: value for name, value in given.items() if value}
+        return {"Accept": "text/html", "Accept-Language": "en", **said}
 
     def _sent(self, event: dict[str, Any], query: str) -> Page:
         event["multiValueQueryStringParameters"] = parse_qs(query, keep_blank_values=True) or None

@@ -204,7 +204,10 @@ class SealingSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class PasskeysSettings(RecordSettings):
-    """passkeys. `passkey_origin`: that of the pages that ask for them, when not the API's own."""
+    """passkeys and security.
+
+    `passkey_origin`: that of the pages that ask for passkeys, when not the API's own.
+    """
 
     identifier_key_arn: str
     passkey_origin: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,12 @@ from unittest import mock
 
 import pytest
 
+from dmp.domain.authorization import SignedIn
 from dmp.domain.caller import Caller
+from dmp.domain.refusals import Unauthenticated
+from dmp.edge.account_desk import Desk
+from dmp.use_cases.browsers import Held
+from dmp.use_cases.step_up import StepUp
 from tests import patients
 from tests.authenticator import Authenticator
 from tests.guests import CIN, Guest, known_by, still
@@ -207,3 +212,26 @@ def test_a_proof_that_the_form_does_not_know_is_refused(scene: Scene) -> None:
     forged = {**fields, "prove": "prove-pin", "pin": PIN, "token": "0" * 86}
     assert "nothing was done" in scene.guest.to(PAGE, forged).text
     assert "proved" not in scene.rules()
+
+
+def test_a_session_that_ends_while_it_is_proved_leads_back_to_the_sign_in(scene: Scene) -> None:
+    scene.prover.ok("PUT /oauth2/pin", {"pin": PIN})
+    scene.signed_in()
+    scene.ask()
+    ended = mock.patch.object(StepUp, "by_pin", side_effect=Unauthenticated("ended"))
+    with ended, mock.patch.object(Desk, "patient", _once_more()):
+        page = scene.guest.give(scene.guest.named("prove-pin"), pin=PIN)
+
+    assert scene.guest.address_shown.startswith("/account/sign-in")
+    assert page.text.count('id="who"') == 1
+
+
+def _once_more() -> Callable[[Desk, Held | None], SignedIn | None]:
+    """Signed in for this request, and for none after it."""
+    whole, left = Desk.patient, [1]
+
+    def patient(desk: Desk, held: Held | None) -> SignedIn | None:
+        left[0] -= 1
+        return whole(desk, held) if left[0] >= 0 else None
+
+    return patient

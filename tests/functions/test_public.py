@@ -139,6 +139,8 @@ PAGES = {
     ("post", "/account/export"),
     ("get", "/account/people"),
     ("post", "/account/people"),
+    ("get", "/account/security"),
+    ("post", "/account/security"),
     ("get", "/account/preferences"),
     ("post", "/account/preferences"),
 }

@@ -153,6 +153,7 @@ def test_who_may_open_records_and_who_contacts() -> None:
         "NotificationsApi",
         "NotificationsSender",
         "Passkeys",
+        "Security",
     }
 
 
@@ -181,7 +182,7 @@ def test_nothing_of_the_record_is_ever_deleted() -> None:
         if "dynamodb:DeleteItem" in actions(statement)
     ]
     registry = {"Fn::GetAtt": ["RegistryTable", "Arn"]}
-    taking = ("Tokens", "Authorization", "Passkeys", "Account")
+    taking = ("Tokens", "Authorization", "Passkeys", "Account", "Security")
     assert deleting == [(name, registry) for name in taking]
 
 

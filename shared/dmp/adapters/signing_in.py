@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
@@ -27,55 +27,80 @@ from dmp.use_cases.step_up import StepUp
 
 
 @dataclass(frozen=True, slots=True)
-class SigningIn:
-    """Browsers and the step beyond the code, with the adapters that a function goes on with."""
+class SignedIn:
+    """Browsers, the step beyond the code, and the adapters that a function goes on with."""
 
     clock: SystemClock
     vault: Vault
     macs: Macs
-    messages: Messages
-    texts: Texts
     registry: Registry
+    sign_ins: SignInRows
     contacts: SealedContacts
     credentials: CredentialRows
     browsers: Browsers
     step_up: StepUp
 
 
-def signing_in(
-    tables: tuple[str, str, str], keys: tuple[str, str], senders: tuple[str, str], per_address: int
-) -> SigningIn:
-    """All of it for one function.
+@dataclass(frozen=True, slots=True)
+class SigningIn(SignedIn):
+    """The same where people sign in by code, too."""
 
-    `tables`: records, keys, registry. `keys`: the ARNs of record and identifier key. `senders`: of
-    SMS and of mail. `per_address`: codes an hour from one source address.
+    messages: Messages
+    texts: Texts
+
+
+def signed_in(tables: tuple[str, str, str], keys: tuple[str, str]) -> SignedIn:
+    """For a function that sends no code.
+
+    `tables`: records, keys, registry. `keys`: the ARNs of record and identifier key.
     """
     records, wrapped, table = tables
-    kms, clock, texts = client("kms"), SystemClock(), Texts()
+    kms, clock = client("kms"), SystemClock()
     vault, macs = Vault(kms, keys[0]), Macs(kms, keys[1])
-    messages = Messages(client("sns"), client("ses"), *senders)
     registry, sign_ins = Registry(table), SignInRows(table)
-    contacts = SealedContacts(vault, records, wrapped, table)
-    codes = OneTimeCodes(
-        sign_ins=sign_ins,
-        rates=Rates(dynamodb(), table),
-        macs=macs,
-        contacts=contacts,
-        messages=SignInCodes(messages, texts),
-        clock=clock,
-        per_address_hour=per_address,
-    )
     credentials = CredentialRows(vault, records, wrapped, table)
     by_passkey = PasskeySignIns(sign_ins, PractitionerSessions(credentials, registry, clock), clock)
-    return SigningIn(
+    return SignedIn(
         clock=clock,
         vault=vault,
         macs=macs,
+        registry=registry,
+        sign_ins=sign_ins,
+        contacts=SealedContacts(vault, records, wrapped, table),
+        credentials=credentials,
+        browsers=Browsers(BrowserRows(table), None, sign_ins, clock, by_passkey),
+        step_up=StepUp(Proofs(Own(credentials, clock), macs), by_passkey),
+    )
+
+
+def signing_in(
+    tables: tuple[str, str, str], keys: tuple[str, str], senders: tuple[str, str], per_address: int
+) -> SigningIn:
+    """For a function that sends codes, too.
+
+    `senders`: of SMS and of mail. `per_address`: codes an hour from one source address.
+    """
+    door, texts = signed_in(tables, keys), Texts()
+    messages = Messages(client("sns"), client("ses"), *senders)
+    codes = OneTimeCodes(
+        sign_ins=door.sign_ins,
+        rates=Rates(dynamodb(), tables[2]),
+        macs=door.macs,
+        contacts=door.contacts,
+        messages=SignInCodes(messages, texts),
+        clock=door.clock,
+        per_address_hour=per_address,
+    )
+    return SigningIn(
+        clock=door.clock,
+        vault=door.vault,
+        macs=door.macs,
+        registry=door.registry,
+        sign_ins=door.sign_ins,
+        contacts=door.contacts,
+        credentials=door.credentials,
+        browsers=replace(door.browsers, codes=codes),
+        step_up=door.step_up,
         messages=messages,
         texts=texts,
-        registry=registry,
-        contacts=contacts,
-        credentials=credentials,
-        browsers=Browsers(BrowserRows(table), codes, sign_ins, clock, by_passkey),
-        step_up=StepUp(Proofs(Own(credentials, clock), macs), by_passkey),
     )

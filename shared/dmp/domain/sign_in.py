@@ -51,7 +51,8 @@ class Session:
 
     `family` and `refresh` are hashes of the two parts of the refresh token's secret: the first
     stays for the session, the second changes at every refresh. `strong_until` is when the last
-    proof by passkey or PIN ends to count.
+    proof by passkey or PIN ends to count. `agent` is the browser, as it says of itself; empty for
+    a program.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Session:
     expires: int
     until: int
     strong_until: int = 0
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dmp.domain.authorization import SignedIn
 from dmp.domain.caller import Caller
 from dmp.domain.refusals import BadParameter
 from dmp.domain.sign_in import SECRET_BITS, secret
+from dmp.edge.agents import seen
 from dmp.edge.browser import (
     cookie_of,
     cookie_value,
@@ -35,9 +36,10 @@ from dmp.use_cases.ports import Clock
 ACCOUNT, SIGN_IN, SIGN_OUT = "/account", "/account/sign-in", "/account/sign-out"
 JOURNAL, EXPORT = "/account/journal", "/account/export"
 PEOPLE, PREFERENCES = "/account/people", "/account/preferences"
+SECURITY = "/account/security"
 COOKIE = "dmp-browser"
 # pages of ours to go on to after sign-in
-PLACES = ("journal", "export", "people", "preferences")
+PLACES = ("journal", "export", "people", "preferences", "security")
 _BACK = re.compile(
     rf"(?:{'|'.join(PLACES)})" r"(?:/[0-9a-v]{20}\.[0-9a-v]{16})?(?:\?[\w.~%=&+-]{0,200})?\Z"
 )
@@ -108,6 +110,7 @@ class Desk:
             "export": link(EXPORT),
             "people": link(PEOPLE),
             "preferences": link(PREFERENCES),
+            "security": link(SECURITY),
             "policy": link(POLICY),
             "sign_out": link(SIGN_OUT),
         }
@@ -125,7 +128,7 @@ class Desk:
         """The browser, when it is known."""
         secure = self.kit.secure
         held = self.browsers.of(cookie_value(request.headers, COOKIE, secure=secure))
-        return held and replace(held, device=device_of(request.headers, secure=secure))
+        return held and seen(held, request, secure=secure)
 
     def with_device(self, reader: Reader, request: Request) -> Reader:
         """The reader, whose browser keeps a handle: the one it has, or a new one."""

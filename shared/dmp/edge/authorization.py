@@ -22,6 +22,7 @@ from dmp.domain.refusals import (
     Unauthenticated,
 )
 from dmp.domain.sign_in import typed
+from dmp.edge.agents import seen
 from dmp.edge.authorization_steps import PATH, Said, Steps, Turn, asks_patient
 from dmp.edge.browser import (
     cookie_of,
@@ -244,7 +245,7 @@ class AuthorizationPages:
     def _held(self, request: Request) -> Held | None:
         secure = self.kit.secure
         held = self.browsers.of(cookie_value(request.headers, COOKIE, secure=secure))
-        return held and replace(held, device=device_of(request.headers, secure=secure))
+        return held and seen(held, request, secure=secure)
 
     def _cookie(self, held: Held) -> str:
         return cookie_of(COOKIE, held.secret, secure=self.kit.secure)

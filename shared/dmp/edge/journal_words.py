@@ -61,6 +61,14 @@ _RULES = {
     "contest": _("You contested an emergency access."),
     "dispute": _("You said that you do not recognise an access."),
     "review": _("The region's officer looked into an access that was asked about."),
+    "signed-out": _("Signed out from another place."),
+    "proved": _("Proved with PIN, passkey or recovery code."),
+    "pin-changed": _("The PIN was set, changed or removed."),
+    "pin-locked": _("A PIN was wrong five times."),
+    "passkey-added": _("A passkey was added."),
+    "passkey-removed": _("A passkey was removed."),
+    "passkey-refused": _("A passkey that was copied was refused."),
+    "recovery-used": _("A recovery code was used."),
 }
 _ACTIONS = {
     "read": _("read"),
@@ -78,6 +86,7 @@ _ACTIONS = {
     "authorization": _("let an app in, or used it"),
     "preferences": _("changed how messages come"),
     "contact": _("changed where messages go"),
+    "credentials": _("proved who they are, or changed with what"),
     "export": _("took a copy"),
 }
 REASONS = {

@@ -54,6 +54,11 @@ const enrol = async (form) => {
   form.hidden = true;
   document.querySelector("[data-done]").hidden = false;
 };
+const add = async (form) => {
+  const publicKey = asked(JSON.parse(form.dataset.creation));
+  form.elements.credential.value = JSON.stringify(told(await navigator.credentials.create({ publicKey })));
+  form.submit();
+};
 const on = (form, act) => {
   const button = form.querySelector("button");
   const box = form.querySelector("[role=alert]");
@@ -74,3 +79,4 @@ const on = (form, act) => {
 };
 for (const form of document.querySelectorAll("form[data-passkey]")) on(form, ask);
 for (const form of document.querySelectorAll("form[data-enrolment]")) on(form, enrol);
+for (const form of document.querySelectorAll("form[data-creation]")) on(form, add);

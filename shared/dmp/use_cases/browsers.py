@@ -28,6 +28,7 @@ from dmp.use_cases.ports import Clock
 from dmp.use_cases.token_ports import SignIns
 
 _TRIES = 3
+UNKNOWN = "?"  # a browser that says nothing of itself
 
 
 class BrowserRows(Protocol):
@@ -39,25 +40,32 @@ class BrowserRows(Protocol):
     def keep(self, browser: Browser) -> bool:
         """Keep it as the next version; False when it is not the version that is kept."""
 
-    def move(self, old: Browser, new: Browser) -> bool:
-        """Take the old one away and keep the new one, together; False as with `keep`."""
+    def move(self, old: Browser, new: Browser, agent: str) -> bool:
+        """Take the old one away, keep the new one, and let its session tell the agent, together.
+
+        False as with `keep`, and when the session has ended.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A browser, the secret that its cookie holds, and the handle of its device or empty."""
+    """A browser, the secret that its cookie holds, and the handle of its device or empty.
+
+    `agent` is what it says of itself.
+    """
 
     secret: str
     browser: Browser
     device: str = ""
+    agent: str = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Browsers:
-    """The browser's side of sign-in; without `passkeys`, of patients by code alone."""
+    """The browser's side of sign-in; `codes` and `passkeys` where one can sign in with them."""
 
     rows: BrowserRows
-    codes: OneTimeCodes
+    codes: OneTimeCodes | None
     sign_ins: SignIns
     clock: Clock
     passkeys: PasskeySignIns | None = None
@@ -83,19 +91,19 @@ class Browsers:
 
     def start(self, held: Held, system: str, value: str, address: str) -> tuple[Held, bool]:
         """Send a code to whoever has the identifier; whether it went out is for operators alone."""
-        started = self.codes.start(system, value, address)
+        started = self._by_code().start(system, value, address)
         return self._waiting(held, started.challenge), started.sent
 
     def again(self, held: Held, address: str) -> tuple[Held, bool]:
         """Send another code to the same person; OAuthError when nobody was named lately."""
-        started = self.codes.again(held.browser.challenge, address)
+        started = self._by_code().again(held.browser.challenge, address)
         return self._waiting(held, started.challenge), started.sent
 
     def enter(self, held: Held, code: str) -> Held:
         """The browser, signed in under a new secret; else OAuthError with the tries left."""
         challenge = held.browser.challenge
         try:
-            session = self.codes.enter(challenge, code, held.device).session
+            session = self._by_code().enter(challenge, code, held.device).session
         except OAuthError as refusal:
             left = refusal.details.get("tries_left")
             tries = left if isinstance(left, int) else 0
@@ -139,11 +147,16 @@ class Browsers:
         """The browser, under a new secret, for a session that somebody just proved."""
         made = self._secret()
         browser = held.browser.signed_in(_hash(made), session.id, self._now())
-        if not self.rows.move(held.browser, browser):
+        if not self.rows.move(held.browser, browser, held.agent):
             self.sign_ins.end(session.id)
             raise OAuthError("invalid_grant", "another page of this browser was faster",
                              tries_left=0)  # fmt: skip
         return Held(made, replace(browser, version=1))
+
+    def _by_code(self) -> OneTimeCodes:
+        if self.codes is None:
+            raise OAuthError("invalid_grant", "nobody signs in by code here")
+        return self.codes
 
     def _live(self, session: str) -> Session | PractitionerSession | None:
         if self.passkeys is not None:

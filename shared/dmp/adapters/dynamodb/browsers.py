@@ -10,7 +10,7 @@ from pynamodb.transactions import TransactWrite
 
 from dmp.adapters.dynamodb.client import bind
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
-from dmp.adapters.dynamodb.registry import found
+from dmp.adapters.dynamodb.registry import SessionItem, found
 from dmp.domain.browser import Browser
 
 
@@ -38,6 +38,7 @@ class BrowserRows:
     """Expiry is a condition here; TTL only tidies up."""
 
     def __init__(self, table: str) -> None:
+        bind(SessionItem, table)
         self._connection: Connection = bind(BrowserItem, table)
 
     def browser(self, browser_id: str, now: int) -> Browser | None:
@@ -65,13 +66,16 @@ class BrowserRows:
             return False
         return True
 
-    def move(self, old: Browser, new: Browser) -> bool:
+    def move(self, old: Browser, new: Browser, agent: str) -> bool:
         """One TransactWriteItems."""
+        session = SessionItem(f"session#{new.session}")
+        live = SessionItem.active == True  # noqa: E712
 
         def write() -> None:
             with TransactWrite(connection=self._connection) as transaction:
                 transaction.delete(BrowserItem(f"browser#{old.id}"), condition=_as_read(old))
                 transaction.save(_item(new), condition=BrowserItem.pk.does_not_exist())
+                transaction.update(session, [SessionItem.agent.set(agent)], condition=live)
 
         try:
             retrying(write)

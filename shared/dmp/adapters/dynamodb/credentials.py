@@ -22,8 +22,8 @@ from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item
 from dmp.adapters.dynamodb.marks import MarkItem, mark_item
-from dmp.adapters.dynamodb.registry import PractitionerSessionItem, SessionItem, found
-from dmp.adapters.dynamodb.sign_ins import session_item
+from dmp.adapters.dynamodb.registry import PractitionerSessionItem, SessionItem, SessionsItem, found
+from dmp.adapters.dynamodb.sign_ins import begin
 from dmp.adapters.dynamodb.tables import GUARD, RecordItem
 from dmp.adapters.envelope import PatientKeys, Vault
 from dmp.domain.credential import Credential, handle_of, is_patient_holder
@@ -100,6 +100,7 @@ class CredentialRows:
         for model in (PasskeyItem, PassingItem, EnrolledItem, MarkItem):
             bind(model, registry)
         bind(SessionItem, registry)
+        bind(SessionsItem, registry)
         bind(PractitionerSessionItem, registry)
         self._connection: Connection = bind(CredentialItem, registry)
 
@@ -265,7 +266,7 @@ def _sessions(transaction: TransactWrite, change: Change) -> None:
         )
     match change.session:
         case Session() as session:
-            transaction.save(session_item(session), condition=SessionItem.pk.does_not_exist())
+            begin(transaction, session)
         case PractitionerSession() as session:
             item = PractitionerSessionItem(f"session#{session.id}", active=True, ttl=session.until)
             item.practitioner, item.organization = session.practitioner, session.organization

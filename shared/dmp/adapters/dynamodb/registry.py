@@ -13,6 +13,7 @@ from pynamodb.attributes import (
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.models import Model
 
@@ -72,6 +73,18 @@ class SessionItem(Model):
     expires = NumberAttribute()
     until = NumberAttribute()
     strong_until = NumberAttribute(null=True)
+    agent = UnicodeAttribute(null=True)
+    ttl = NumberAttribute()
+
+
+class SessionsItem(Model):
+    """sessions#<patient>#<day>: the sessions that began on the day, live or not."""
+
+    class Meta(_Table):
+        """The registry."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    ids = UnicodeSetAttribute()
     ttl = NumberAttribute()
 
 

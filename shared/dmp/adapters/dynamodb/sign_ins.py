@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from pynamodb.connection import Connection
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from dmp.adapters.dynamodb.client import bind
+from dmp.adapters.dynamodb.batch import Batch, deserialize
+from dmp.adapters.dynamodb.client import bind, dynamodb
 from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
-from dmp.adapters.dynamodb.registry import ChallengeItem, CodesItem, SessionItem, found
+from dmp.adapters.dynamodb.registry import (
+    ChallengeItem,
+    CodesItem,
+    SessionItem,
+    SessionsItem,
+    found,
+)
 from dmp.adapters.dynamodb.tables import IdentifierItem
-from dmp.domain.sign_in import DAY_S, PURPOSE, Challenge, CodesSent, Session, with_one_more
+from dmp.domain.sign_in import (
+    DAY_S,
+    PURPOSE,
+    SESSION_S_MAX,
+    Challenge,
+    CodesSent,
+    Session,
+    with_one_more,
+)
 
 
 class SignInRows:
@@ -22,6 +39,8 @@ class SignInRows:
         bind(IdentifierItem, table)
         bind(CodesItem, table)
         bind(ChallengeItem, table)
+        bind(SessionsItem, table)
+        self._table = table
         self._connection: Connection = bind(SessionItem, table)
 
     def patient_of(self, identifier: str) -> str | None:
@@ -96,7 +115,7 @@ class SignInRows:
                     ChallengeItem(f"challenge#{challenge.id}"),
                     condition=ChallengeItem.pk.exists(),
                 )
-                transaction.save(session_item(session), condition=SessionItem.pk.does_not_exist())
+                begin(transaction, session)
 
         try:
             retrying(write)
@@ -109,17 +128,19 @@ class SignInRows:
         item = found(SessionItem, f"session#{session_id}")
         if item is None or not item.active or not item.patient:
             return None
-        return Session(
-            id=session_id,
-            patient=item.patient,
-            client_id=item.client_id,
-            scope=item.scope,
-            family=item.family,
-            refresh=item.refresh_hash,
-            expires=int(item.expires),
-            until=int(item.until),
-            strong_until=int(item.strong_until or 0),
-        )
+        return _session(deserialize(item.serialize()))
+
+    def sessions(self, patient: str, now: int) -> list[Session]:
+        """A patient's sessions that are live: two BatchGetItems, more beyond a hundred."""
+        listed = Batch(dynamodb())
+        for began in (now, now - SESSION_S_MAX):
+            listed.want(self._table, pk=_list_key(patient, began))
+        batch = Batch(dynamodb())
+        for row in listed.fetch()[self._table]:
+            for name in row["ids"]:
+                batch.want(self._table, pk=f"session#{name}")
+        rows = batch.fetch()[self._table]
+        return [_session(row) for row in rows if row["active"] and now < row["expires"]]
 
     def rotate(self, session: Session, refresh: str, expires: int) -> bool:
         """One UpdateItem; False when the refresh hash or the session is no longer what it was."""
@@ -146,6 +167,34 @@ class SignInRows:
             available(lambda: item.update(actions=[inactive], condition=SessionItem.pk.exists()))
         except ConditionsFailed:
             return
+
+
+def begin(transaction: TransactWrite, session: Session) -> None:
+    """A new session and its place on its patient's list of the day, in a transaction."""
+    transaction.save(session_item(session), condition=SessionItem.pk.does_not_exist())
+    listed = SessionsItem(_list_key(session.patient, session.until - SESSION_S_MAX))
+    kept: list[Action] = [SessionsItem.ids.add({session.id}), SessionsItem.ttl.set(session.until)]
+    transaction.update(listed, kept)
+
+
+def _list_key(patient: str, began: int) -> str:
+    """Of the day on which a session began; none lasts longer than half of one."""
+    return f"sessions#{patient}#{datetime.fromtimestamp(began, UTC).date().isoformat()}"
+
+
+def _session(row: Mapping[str, Any]) -> Session:
+    return Session(
+        id=row["pk"].removeprefix("session#"),
+        patient=row["patient"],
+        client_id=row["client_id"],
+        scope=row["scope"],
+        family=row["family"],
+        refresh=row["refresh"],
+        expires=row["expires"],
+        until=row["until"],
+        strong_until=row.get("strong_until", 0),
+        agent=row.get("agent", ""),
+    )
 
 
 def _challenge(challenge_id: str, item: ChallengeItem) -> Challenge:
