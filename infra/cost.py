@@ -2,7 +2,7 @@
 
 An access is told once and lasts an hour: its first query opens it. Calls, units, bytes and CPU are
 the bench's own, read from `.local/bench/measured.json` (`make bench` writes it); how people use the
-record is assumed in prices.yaml, and so are the prices marked there.
+record is assumed in prices.yaml, and a price that is to be confirmed is told with its range.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Term:
     what: str
     quantity: float
     dollars: float
-    assumed: bool
+    between: tuple[float, float] | None = None  # at the prices of a range that is to be confirmed
 
 
 def measured(path: Path = MEASURED) -> dict[str, Measured]:
@@ -127,8 +127,9 @@ def bill(counts: Mapping[str, Measured], told: Mapping[str, Any]) -> list[Term]:
     for name, each in quantities(counts, told["usage"]).items():
         price = told["prices"][name]
         quantity = each * ACCESSES
-        dollars = quantity / price["per"] * price["price"]
-        terms.append(Term(name, quantity, dollars, bool(price.get("assumed"))))
+        bought, unsure = quantity / price["per"], price.get("to_be_confirmed")
+        between = (bought * unsure[0], bought * unsure[1]) if unsure else None
+        terms.append(Term(name, quantity, bought * price["price"], between))
     return sorted(terms, key=lambda term: -term.dollars)
 
 
@@ -142,14 +143,17 @@ def main() -> int:
         table.add_column(heading, justify="left" if heading in ("what", "") else "right")
     for term in terms:
         share = f"{100 * term.dollars / total:.1f} %"
-        mark = "price assumed" if term.assumed else ""
+        mark = "to be confirmed: {:,.2f} to {:,.2f}".format(*term.between) if term.between else ""
         table.add_row(term.what, f"{term.quantity:,.0f}", f"{term.dollars:,.2f}", share, mark)
     console = Console(highlight=False, width=100)
     console.print(table)
-    assumed = sum(term.dollars for term in terms if term.assumed)
+    unsure = sum(term.dollars for term in terms if term.between)
+    ends = [term.between or (term.dollars, term.dollars) for term in terms]
+    least, most = sum(low for low, _ in ends), sum(high for _, high in ends)
     rest = [term for term in terms if term.what not in _MESSAGES]
     console.print(
-        f"{total:,.2f} in all, {assumed:,.2f} of it at assumed prices",
+        f"{total:,.2f} in all, {unsure:,.2f} of it at prices to be confirmed, which make it "
+        f"{least:,.2f} to {most:,.2f}",
         f"the largest term is {terms[0].what}",
         f"without messages {sum(t.dollars for t in rest):,.2f}, most of it {rest[0].what}",
         sep="\n",
