@@ -8,12 +8,14 @@ from dataclasses import asdict
 from typing import cast
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
 
 from dmp.adapters.dynamodb.client import bind
-from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available
+from dmp.adapters.dynamodb.conflicts import ConditionsFailed, available, retrying
 from dmp.adapters.dynamodb.registry import found
 from dmp.domain.activation import PENDING, Activation, Asked, Finding, Status
 from dmp.domain.credential import Pin
@@ -49,7 +51,7 @@ class ActivationRows:
     """Implements the port `Activations`; `find` is the one consistent GetItem."""
 
     def __init__(self, registry: str) -> None:
-        bind(ActivationItem, registry)
+        self._connection: Connection = bind(ActivationItem, registry)
 
     def create(self, activation: Activation) -> None:
         """One PutItem."""
@@ -64,7 +66,9 @@ class ActivationRows:
             finding=activation.finding,
             asked=activation.asked.to_text() if activation.asked else None,
         )
-        available(lambda: item.save(condition=ActivationItem.pk.does_not_exist()))
+        # the same request counts as well: the SDK sends again what was not answered
+        new = ActivationItem.pk.does_not_exist() | (ActivationItem.asked == item.asked)
+        available(lambda: item.save(condition=new))
 
     def find(self, activation: str) -> Activation | None:
         """The row as it is."""
@@ -95,14 +99,24 @@ class ActivationRows:
         return self._change(activation, live, [ActivationItem.tries.set(ActivationItem.tries - 1)])
 
     def confirm(self, activation: str, pin: Pin | None, now: int) -> bool:
-        """Of two right codes at once, one."""
+        """Of two right codes at once, one; a transaction, since its repetition is known as such."""
         changes: list[Action] = [
             ActivationItem.status.set("opening"),
             ActivationItem.since.set(now),
         ]
         if pin is not None:
             changes.append(ActivationItem.pin.set(json.dumps(asdict(pin))))
-        return self._change(activation, _in(("awaiting-code",)), changes) is not None
+
+        def write() -> None:
+            with TransactWrite(connection=self._connection) as transaction:
+                item = ActivationItem(_key(activation))
+                transaction.update(item, changes, condition=_in(("awaiting-code",)))
+
+        try:
+            retrying(write)
+        except ConditionsFailed:
+            return False
+        return True
 
     def name_record(self, activation: str, patient: str, entry: str) -> Activation | None:
         """The first names stay."""
