@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmp.adapters.aws import client
+from dmp.adapters.aws import later
 from dmp.adapters.dynamodb.grants import GrantRows
 from dmp.adapters.dynamodb.log_rows import DynamoLogRows
 from dmp.adapters.dynamodb.preferences import SealedPreferences
@@ -44,7 +44,7 @@ desk = Desk(kit, at_door.browsers, clock)
 proof = Proof(desk, at_door.step_up)
 account = Account(records, records, GrantRows(table), clock)
 entries = Journal(records, records, clock, settings.fhir_base)
-tiles = TilesBucket(client("s3"), settings.tiles_bucket)
+tiles = TilesBucket(later("s3"), settings.tiles_bucket)
 proofs = Proofs(DynamoLogRows(table), tiles, RegisteredWitnesses(table))
 journal = JournalPages(desk, account, Disputes(account, records, clock), entries, proofs)
 taken = records, records, settings.fhir_base, TableHeadings(), entries.doors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmp.adapters.aws import client
+from dmp.adapters.aws import client, later
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.log_rows import DynamoLogRows
 from dmp.adapters.dynamodb.records import DynamoRecords
@@ -29,7 +29,7 @@ exports = JournalExports(records, records, base, TableHeadings(), journal.doors)
 log_key = LogKey(client("kms"), settings.log_key_arn)
 proofs = Proofs(
     DynamoLogRows(settings.registry_table),
-    TilesBucket(client("s3"), settings.tiles_bucket),
+    TilesBucket(later("s3"), settings.tiles_bucket),
     RegisteredWitnesses(settings.registry_table),
 )
 api = Api("journal")

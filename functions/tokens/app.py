@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmp.adapters.aws import client
+from dmp.adapters.aws import client, later
 from dmp.adapters.client_keys import client_assertions
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.code_messages import SignInCodes
@@ -37,7 +37,7 @@ sign_in = SignIn(
     rates=Rates(client("dynamodb"), registry),
     macs=Macs(kms, settings.identifier_key_arn),
     contacts=SealedContacts(vault, settings.records_table, settings.keys_table, registry),
-    messages=SignInCodes(Messages(client("sns"), client("ses"), *senders), Texts()),
+    messages=SignInCodes(Messages(later("sns"), later("ses"), *senders), Texts()),
     access_tokens=key,
     clock=clock,
     per_address_hour=settings.codes_per_address,

@@ -1,4 +1,4 @@
-"""The only reader of the environment: one frozen class for each function, read once at import.
+"""The only reader of the environment: one class for each function, read once at import.
 
 A missing variable fails the cold start with its name; the template and these classes are compared
 by tests/house/test_settings.py. Optional variables have a default here.
@@ -15,13 +15,24 @@ class MissingSetting(Exception):
     """The environment lacks the named variable: the deployment is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class Settings:
-    """What every function knows. Field `x_y` is read from the variable `X_Y`."""
+    """What every function knows. Field `x_y` is read from the variable `X_Y`.
+
+    Of what dataclasses can have these have their fields alone: the rest of it, fifteen times, would
+    be a twentieth of a cold start.
+    """
 
     stage: str
     region_code: str
     base_url: str
+
+    def __init__(self, **values: str | int) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, _: object) -> None:
+        raise AttributeError(f"{name}: settings are read once")
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -33,7 +44,7 @@ class Settings:
                 values[field.name] = int(text) if field.type == "int" else text
             elif field.default is MISSING:
                 raise MissingSetting(field.name.upper())
-        return cls(**values)  # type: ignore[arg-type]  # fields are str or int by name
+        return cls(**values)
 
     def need(self, *names: str) -> None:
         """Fail as `from_environment` does when one of these optional fields is empty."""
@@ -47,7 +58,7 @@ class Settings:
         return f"{self.base_url}/fhir"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class RecordSettings(Settings):
     """Functions that read or write the record."""
 
@@ -62,7 +73,7 @@ class RecordSettings(Settings):
         return self.records_table, self.keys_table, self.registry_table
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class AuthorizerSettings(Settings):
     """The authorizer: it checks tokens and reads nothing else."""
 
@@ -70,7 +81,7 @@ class AuthorizerSettings(Settings):
     other_token_key_arn: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class TokensSettings(RecordSettings):
     """The authorization server.
 
@@ -90,7 +101,7 @@ class TokensSettings(RecordSettings):
     other_token_key_arn: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class AuthorizationSettings(RecordSettings):
     """The sign-in and consent pages; as `TokensSettings`, without the key that signs tokens."""
 
@@ -101,21 +112,21 @@ class AuthorizationSettings(RecordSettings):
     otp_answer_ms: int = 700
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class AccountSettings(AuthorizationSettings):
     """The patient's own pages: they sign in, and prove what stands in the sealed log."""
 
     tiles_bucket: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class IdentifierSettings(RecordSettings):
     """access_queries and record_writes: they also find a person by national identifier."""
 
     identifier_key_arn: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class ConsentSettings(RecordSettings):
     """consent_changes: it also sends the codes of first meetings.
 
@@ -131,7 +142,7 @@ class ConsentSettings(RecordSettings):
     request_answer_ms: int = 700
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class JournalSettings(RecordSettings):
     """journal: it also proves what stands in the sealed log."""
 
@@ -139,7 +150,7 @@ class JournalSettings(RecordSettings):
     tiles_bucket: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class ActivationSettings(RecordSettings):
     """Both functions of activation: the machine's ARN is the API's, the senders are the steps'.
 
@@ -155,7 +166,7 @@ class ActivationSettings(RecordSettings):
     activations_per_address: int = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class NotificationsSettings(RecordSettings):
     """The four functions of notifications; queues and senders are there where they are used.
 
@@ -177,7 +188,7 @@ class NotificationsSettings(RecordSettings):
         return self.sms_sender, self.mail_sender, self.mail_receipts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class ReceiptsSettings(Settings):
     """receipts: it changes notices and opens none."""
 
@@ -185,7 +196,7 @@ class ReceiptsSettings(Settings):
     notices_queue_url: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class SealingSettings(Settings):
     """The sealer, and the hourly comparison: it looks at one of `sweep_parts` of the table."""
 
@@ -202,7 +213,7 @@ class SealingSettings(Settings):
         return f"dmp.ma/{self.stage}/{self.region_code}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(init=False, repr=False, eq=False)
 class PasskeysSettings(RecordSettings):
     """passkeys and security.
 

@@ -14,8 +14,7 @@ from dmp.adapters.dynamodb.records import DynamoRecords
 from dmp.adapters.dynamodb.tables import CONTACT
 from dmp.adapters.phones import mobile
 from dmp.domain.caller import Caller
-from dmp.domain.contact import Contact
-from dmp.domain.preferences import NO_GRANT_S
+from dmp.domain.contact import NO_GRANT_S, Contact
 from dmp.domain.refusals import Unavailable
 from dmp.use_cases.acts import act
 from dmp.use_cases.contact_changes import ContactChanges

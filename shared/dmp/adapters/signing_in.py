@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dmp.adapters.aws import client
+from dmp.adapters.aws import client, later
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.code_messages import SignInCodes
 from dmp.adapters.dynamodb.browsers import BrowserRows
@@ -81,7 +81,7 @@ def signing_in(
     `senders`: of SMS and of mail. `per_address`: codes an hour from one source address.
     """
     door, texts = signed_in(tables, keys), Texts()
-    messages = Messages(client("sns"), client("ses"), *senders)
+    messages = Messages(later("sns"), later("ses"), *senders)
     codes = OneTimeCodes(
         sign_ins=door.sign_ins,
         rates=Rates(dynamodb(), tables[2]),

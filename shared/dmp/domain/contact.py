@@ -12,6 +12,7 @@ Rhythm = Literal["each", "daily", "none"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 RHYTHMS: tuple[Rhythm, ...] = get_args(Rhythm)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
+NO_GRANT_S = 24 * 3600  # after a change of address no new grant is made for a day
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ _OPTIONAL = ("digestHour", "quietHours")
 _HOURS = range(24)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 DIGEST_HOUR = 18
-NO_GRANT_S = 24 * 3600  # after a change of address no new grant is made for a day
 REASONS = ("lost", "stolen", "changed", "error")
 DOCUMENT_MIN, DOCUMENT_MAX = 3, 100
 

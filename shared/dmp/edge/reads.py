@@ -10,7 +10,7 @@ from dmp.domain.instants import http_date
 from dmp.domain.record import Version
 from dmp.domain.refusals import NotFound
 from dmp.edge.http import Answer, Request
-from dmp.edge.writes import told_as
+from dmp.edge.request_line import told_as
 from dmp.use_cases import access_queries
 
 

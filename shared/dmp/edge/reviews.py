@@ -9,7 +9,7 @@ import orjson
 from dmp.domain.refusals import BadParameter
 from dmp.edge.http import JSON, Answer, Api, Request
 from dmp.edge.logs import count
-from dmp.edge.writes import told_as
+from dmp.edge.request_line import told_as
 from dmp.fhir.json_reader import read_object
 from dmp.use_cases.reviews import Asked, Reviews
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from dmp.domain.refusals import BadParameter, Invalid, UnsupportedMediaType
 from dmp.edge.http import Answer, Request
+from dmp.edge.request_line import told_as
 from dmp.fhir import json_reader, patch
 from dmp.use_cases import written
 from dmp.use_cases.changes import Patch
@@ -38,16 +39,6 @@ def write_of(request: Request, returns: written.Returns = "representation") -> w
 def answer_of(done: written.Written) -> Answer:
     """The write's own status, headers and body."""
     return Answer(done.status, done.body, done.headers)
-
-
-def told_as(request: Request) -> str:
-    """The request line as the journal keeps it, sealed: path with its ids, and the query."""
-    path = request.path
-    for name, value in request.parameters.items():
-        path = path.replace("{" + name + "}", value)
-    query = "&".join(f"{name}={value}" for name, value in request.query)
-    path = path.removeprefix("/fhir").removeprefix("/") or "Bundle"
-    return f"{path}?{query}" if query else path
 
 
 def target_of(request: Request) -> Target:

@@ -8,7 +8,7 @@ from pynamodb.expressions.update import Action
 from dmp.adapters.dynamodb.journal_items import owed_item
 from dmp.adapters.dynamodb.tables import CONTACT, RecordItem
 from dmp.adapters.envelope import Ring
-from dmp.domain.preferences import NO_GRANT_S
+from dmp.domain.contact import NO_GRANT_S
 from dmp.use_cases.ports import Move
 
 Update = tuple[RecordItem, list[Action], Condition]

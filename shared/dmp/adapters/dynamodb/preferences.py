@@ -28,10 +28,9 @@ from dmp.adapters.dynamodb.journal_items import notice_item, notice_side_item, w
 from dmp.adapters.dynamodb.registry import found
 from dmp.adapters.dynamodb.tables import CONTACT, GUARD, RecordItem
 from dmp.adapters.envelope import PatientKeys, Ring, Vault
-from dmp.domain.contact import Contact
+from dmp.domain.contact import NO_GRANT_S, Contact
 from dmp.domain.journal import Entry
 from dmp.domain.notices import Notice
-from dmp.domain.preferences import NO_GRANT_S
 from dmp.domain.sign_in import DAY_S
 from dmp.use_cases.notice_ports import Address, ContactDoor, NewAddress
 
