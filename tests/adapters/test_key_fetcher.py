@@ -161,7 +161,7 @@ REFUSED: dict[str, tuple[Sequence[bytes], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_any_other_answer_is_not_taken(server: Server, case: str) -> None:
+def test_cve_2024_38098_no_redirect_and_no_other_answer_is_taken(server: Server, case: str) -> None:
     parts, why = REFUSED[case]
     server.answers(*parts)
 

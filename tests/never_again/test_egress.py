@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import urllib.request
 from typing import Any
 
 import pytest
@@ -16,6 +18,17 @@ from tests.scenes import observation
 OWNER, DOCTOR = "owner", "practitioner"
 EVIL = "https://evil.example/x"
 NARRATIVE = f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{EVIL}">x</a></div>'
+
+
+def test_whoever_is_called_is_heard() -> None:
+    with heard() as events, socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        urllib.request.urlopen(f"file://{__file__}").close()  # noqa: S310
+        socket.create_connection(listening.getsockname()).close()
+
+    assert {event for event, _ in events.away} >= {"socket.connect", "urllib.Request"}
+    assert events.opened("test_egress")
 
 
 def test_cve_2026_34359_no_door_calls_what_a_body_names(stage: Stage) -> None:
