@@ -7,15 +7,17 @@ headers and body; and so are the calls to AWS, for their number shows in the tim
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from dmp.domain.caller import Caller
 from tests.doors import DOORS, JSON_PATCH, Door, sent
 from tests.memory import Tables, memory_of, remembered
+from tests.never_again.planting import leaves, replaced
 from tests.scenarios import TYPE, coded, consented, sealed
 from tests.scenes import (
     LAB,
@@ -229,6 +231,52 @@ def test_no_door_tells_the_worlds_apart(worlds: Worlds, way: str) -> None:
             if calls != others:
                 found.append(f"{name}, {door.name}: {calls} {others}")
 
+    assert not found, "\n".join(line[:1000] for line in found[:8])
+
+
+def naming(door: Door, the: Scene, word: str) -> Iterator[Door]:
+    """The door with the word for each text of its body, each criterion and condition in turn."""
+    url, body, headers = sent(door, the, f"{the.id}.{'0' * 16}")
+    given = json.loads(body) if isinstance(body, str) and body.startswith("[") else body
+    one = Door(door.name, "", _plain(url), body=lambda _: body, headers=_plain_all(headers))
+    for name in ("If_Match", "If_None_Match", "If_None_Exist"):
+        yield replace(one, headers={**one.headers, name: _plain(word)})
+    for path in leaves(given) if isinstance(given, dict | list) else ():
+        changed = replaced(given, path, word)
+        sent_ = json.dumps(changed) if isinstance(changed, list) else changed
+        yield replace(one, body=lambda _, sent_=sent_: sent_)
+    path_, _, query = url.partition("?")
+    pairs = [pair.partition("=")[::2] for pair in filter(None, query.split("&"))]
+    for at, (name, _) in enumerate(pairs):
+        if name != "patient":
+            changed = [*pairs[:at], (name, quote(word)), *pairs[at + 1 :]]
+            asked = "&".join(f"{key}={value}" for key, value in changed)
+            yield replace(one, request=_plain(f"{path_}?{asked}"))
+
+
+def _plain(text: str) -> str:
+    """So that nothing in it is taken for a name to fill in."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _plain_all(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: _plain(value) for name, value in headers.items()}
+
+
+@pytest.mark.parametrize("form", ["{url}", "{base}/{url}", "{url}/_history/1", "71934-2"])
+def test_who_names_it_anywhere_learns_nothing(worlds: Worlds, form: str) -> None:
+    with_it, without = worlds.made(WAYS["sealed item"])
+    the, caller = worlds.scene, worlds.guests["practitioner"].caller
+    word = form.format(url=the.reference("hidden"), base=the.world.base)
+    found, asked = [], 0
+    for door in DOORS:
+        for one in naming(door, the, word):
+            asked += 1
+            there = worlds.answer(with_it, one, caller)
+            if there != worlds.answer(without, one, caller):
+                found.append(f"{door.name}: {one.request} {one.headers} {there}")
+
+    assert asked > 300
     assert not found, "\n".join(line[:1000] for line in found[:8])
 
 
