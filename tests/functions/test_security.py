@@ -238,8 +238,10 @@ def test_recovery_codes_are_shown_once_and_each_proves_once(scene: Scene) -> Non
     assert (early.status, "Set one of them first" in early.text) == (422, True)
     scene.press("pin")
     scene.send("set-pin", new_pin=PIN, new_pin_again=PIN)
+    owed = scene.owed()
     page = scene.press("codes")
     codes = re.findall(r'<code dir="ltr">([0-9A-Z-]{19})</code>', page.text)
+    assert (scene.rules()[-1], scene.owed()) == ("recovery-renewed", owed + 1)
     assert len(set(codes)) == 10
     assert "Left: <bdi>10</bdi> of <bdi>10" in scene.guest.open(PAGE).text
     assert codes[0] not in scene.guest.page.text

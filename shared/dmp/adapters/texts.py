@@ -162,6 +162,11 @@ _SOURCES = {
         _("DMP: a recovery code of your record was used on {at}. Not you? Tell us at once. "
           "Ref. {reference}"),
     ),
+    "recovery-renewed": _Source(
+        _("New recovery codes"),
+        _("DMP: new recovery codes were made for your record on {at}. Not you? Tell us at once. "
+          "Ref. {reference}"),
+    ),
     "new-device": _Source(
         _("A new device signed in"),
         _("DMP: a new device signed in to your record on {at}. Not you? Tell us at once. "

@@ -20,6 +20,7 @@ Kind = Literal[
     "new-delegate", "ended-delegate", "chosen-delegate",
     "review-justified", "review-unjustified", "export", "passkey-added", "passkey-removed",
     "passkey-refused", "pin-changed", "pin-locked", "recovery-used",
+    "recovery-renewed",
     "refused", "digest", "dispute-justified", "dispute-unjustified",
     "new-device", "new-app",
 ]  # fmt: skip

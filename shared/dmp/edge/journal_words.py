@@ -69,6 +69,7 @@ _RULES = {
     "passkey-removed": _("A passkey was removed."),
     "passkey-refused": _("A passkey that was copied was refused."),
     "recovery-used": _("A recovery code was used."),
+    "recovery-renewed": _("New recovery codes were made."),
 }
 _ACTIONS = {
     "read": _("read"),

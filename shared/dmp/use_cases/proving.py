@@ -143,14 +143,14 @@ class Proofs:
         raise Invalid("not the PIN", "pin", tries_left=rules.PIN_TRIES - wrong.wrong)
 
     def renew_recovery_codes(self, caller: Caller) -> dict[str, object]:
-        """Ten new codes, shown this once; the ones before end."""
+        """Ten new codes, shown this once and told; the ones before end."""
         door = self.own.enter(caller, strong=True)
         if not door.credential.known:
             raise Invalid("set a PIN or add a passkey first: codes stand in for them")
         draw: Callable[[], int] = lambda: self.own.clock.random_bits(rules.RECOVERY_BITS)  # noqa: E731
         codes = [rules.recovery_code(draw()) for _ in range(rules.RECOVERY_CODES)]
         macs = tuple(self._mac(door, code.replace("-", "")) for code in codes)
-        self.own.keep(door, replace(door.credential, recovery=macs))
+        self.own.keep(door, replace(door.credential, recovery=macs), "recovery-renewed")
         return {"recovery_codes": codes}
 
     def prove_recovery_code(self, caller: Caller, value: object) -> dict[str, object]:
