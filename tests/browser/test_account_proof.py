@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -102,3 +104,24 @@ def test_without_a_script_the_pin_and_a_recovery_code_prove(
         at.page.fill(field, value)
         at.page.click(button)
         at.page.wait_for_selector(DONE)
+
+
+def test_letting_somebody_in_asks_for_it_and_then_they_are_in(
+    opened: Opened, sandbox: Sandbox, back: App, holder: Holder, place: Place
+) -> None:
+    at = walk(opened(address="203.0.113.207"), sandbox, back, "ar")
+    signed_in(at, holder)
+    holder.later()
+    at.page.goto(f"{at.base}/account/people?lang=ar")
+    at.page.click("details:has(#inpe-in) > summary")
+    at.page.fill("#inpe-in", str(place.practitioner("nurse")["inpe"]))
+    at.page.fill("#until-in", (datetime.now(UTC) + timedelta(days=9)).date().isoformat())
+    at.page.click("form:has(#inpe-in) button")
+    at.page.click("form:has([name=sure]) button")
+    at.page.wait_for_selector("#pin")
+    at.checked("45-people-prove")
+    at.page.fill("#pin", PIN)
+    at.page.click(TYPE_PIN)
+    at.page.wait_for_selector(".told")
+    assert at.page.locator(".use form:has([value=end])").count() == 1
+    at.only_ours()

@@ -20,6 +20,7 @@ WRONG = (-HOUR, HOUR)
 ANSWERING = (
     "AccessQueries", "RecordWrites", "ConsentChanges", "Journal", "NotificationsApi", "Tokens",
     "ActivationApi", "Authorization", "Passkeys", "Apps", "Public", "Account",
+    "People", "Security",
 )  # fmt: skip
 
 

@@ -241,9 +241,12 @@ def _wanted(asked: Mapping[str, str]) -> tuple[Wanted, list[str]]:
 
 
 def midnight(day: str, after: int) -> str:
-    """The instant at which a day begins in Morocco; `after` days later."""
-    begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZONE) + timedelta(days=after)
-    return instant(round(begins.timestamp() * 1000))
+    """The instant at which a day begins in Morocco; `after` days later. ValueError for no day."""
+    try:
+        begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZONE) + timedelta(days=after)
+        return instant(round(begins.timestamp() * 1000))
+    except OverflowError:
+        raise ValueError(day) from None
 
 
 def _back(page: str, query: Mapping[str, str]) -> str:

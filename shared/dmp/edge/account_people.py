@@ -155,7 +155,7 @@ class PeoplePages:
         """The end of the day in Morocco; empty when that is no day, or over."""
         try:
             ends = midnight(until, 1)
-        except (ValueError, OverflowError):
+        except ValueError:
             return ""
         return ends if ends > instant(self.desk.clock.now_ms()) else ""
 

@@ -18,6 +18,7 @@ from dmp.edge.language import Words
 from dmp.fhir.explanations import rule_of
 from dmp.use_cases.explaining import Overview
 
+_NEVER = "9999"
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
 
@@ -184,8 +185,9 @@ def last_day(ends: str, words: Words) -> str:
 
 
 def _until(one: Provision | Delegate, words: Words) -> str:
-    """The last moment of it; empty without end."""
-    return words.moment(millis_of(one.ends) // 1000 - 1) if one.ends else ""
+    """The last moment of it; empty without end, for which apps write the last year there is."""
+    ends = one.ends and one.ends < _NEVER
+    return words.moment(millis_of(one.ends) // 1000 - 1) if ends else ""
 
 
 def _since(one: Provision | Delegate, now: str, words: Words) -> str:
