@@ -37,8 +37,9 @@ from tests.world import Reply, World, consent, observation
 console = Console(highlight=False)
 SERVICES = ("dynamodb", "kms", "sqs", "sns", "s3")
 # Budgets in GetItems of 0.6 ms, boto3's own share; they hold on any machine. What is opened anew
-# has no budget: it is to get no worse.
+# has no budget: it is to get no worse. On a machine with much else to do figures rise a little.
 READ_GETS, EVERYTHING_GETS, WRITE_GETS, OPENED_ANEW_GETS = 4.7, 8.3, 25, 12
+NOISE = 1.05
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Bench:
         ratio = cpu / times / bare
         text = f"{1000 * cpu / times:.1f} ms, {ratio:.1f} gets"
         limit = f"{budget}; {gets:g} gets" if gets < math.inf else budget
-        shown = Row(what, "", "", text, limit, ratio > gets)
+        shown = Row(what, "", "", text, limit, ratio > NOISE * gets)
         self._keep(shown, times, (cpu, sent, len(logged.getvalue().strip("\0"))))
 
     def bare_get(self, times: int) -> float:
@@ -107,10 +108,10 @@ class Bench:
         key = {"pk": {"S": self.pid}, "sk": {"S": "GUARD"}}
         with self.meter.paused():
             client.get_item(TableName=table, Key=key, ConsistentRead=True)
-            began = time.process_time()
+            began, metered = time.process_time(), self.meter.cpu_s
             for _ in range(times):
                 client.get_item(TableName=table, Key=key, ConsistentRead=True)
-            return (time.process_time() - began) / times
+            return (time.process_time() - began - (self.meter.cpu_s - metered)) / times
 
     def _prepared(self, before: Callable[[], object] | None) -> None:
         if before is not None:

@@ -20,8 +20,9 @@ LAYERS = {
 RUNS = 7
 # Times the import of boto3 with its clients: for a function that opens payloads, for any other.
 OPENING, OTHER = 1.8, 1.3
-# Three of the patient's doors in one function: DECISIONS.md says why it may cost more.
-ALLOWED = {"Account": 2.05}
+# Several of the patient's doors at once, or webauthn: DECISIONS.md says why these cost more.
+ALLOWED = {"Account": 2.05, "Passkeys": 1.9, "People": 2.15, "Security": 2.15}
+NOISE = 1.03
 Row = tuple[str, str, str, str, str, bool]
 
 
@@ -47,7 +48,14 @@ def imports(stack: Stack) -> Iterator[Row]:
     yield "boto3 with two clients", "", "", f"{1000 * base:.0f} ms", "the measure", False
     for name, cpu in least.items():
         ratio, limit = cpu / base, limits[name]
-        yield f"cold import {name}", "", "", f"{ratio:.2f} times", f"{limit:g}", ratio > limit
+        yield (
+            f"cold import {name}",
+            "",
+            "",
+            f"{ratio:.2f} times",
+            f"{limit:g}",
+            ratio > NOISE * limit,
+        )
 
 
 def _functions(stack: Stack) -> dict[str, Any]:
