@@ -9,6 +9,7 @@ from functools import cache
 from dmp.adapters.aws import client
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.records import DynamoRecords
+from dmp.adapters.dynamodb.signed_in import SignedInRows
 from dmp.adapters.envelope import Vault
 from dmp.adapters.phones import mobile
 from dmp.edge.consent_operations import Operations
@@ -63,5 +64,6 @@ serve_changes(api, ConsentChanges(records, clock, settings.fhir_base))
 serve_reads(api, AccessQueries(records, records, clock, settings.fhir_base))
 serve_operations(api, operations)
 serve_reviews(api, lambda: operations().reviews)
-serve_contacts(api, ContactChanges(records, records, clock, mobile))
+signed_in = SignedInRows(settings.registry_table)
+serve_contacts(api, ContactChanges(records, records, clock, mobile, signed_in))
 handler = api.handler

@@ -12,6 +12,7 @@ import pytest
 
 from dmp.adapters.dynamodb import client, conflicts
 from dmp.adapters.dynamodb.authorizations import AuthorizationRows
+from dmp.adapters.dynamodb.registry import SessionItem
 from dmp.domain.authorization import App, Code, Given, Launch, Pending
 from tests.engine import Engine
 from tests.schedules import Schedule
@@ -54,6 +55,10 @@ def app_of(code: Code) -> App:
 
 
 def kept(rows: AuthorizationRows, code: Code) -> None:
+    SessionItem(
+        "session#s", patient="p" * 20, active=True, client_id="dmp", scope="", family="",
+        refresh_hash="", expires=NOW + 900, until=NOW + 900, ttl=NOW + 900,
+    ).save()  # fmt: skip
     pending = Pending(code.hash, "app", "App", "https://app.test/", "s", "c", (), (), NOW + 60)
     assert rows.start(pending, "", NOW)
     assert rows.approve(code.hash, code, NOW)

@@ -11,6 +11,7 @@ import pytest
 from dmp.adapters.clock import SystemClock
 from dmp.adapters.dynamodb.preferences import SealedPreferences
 from dmp.adapters.dynamodb.records import DynamoRecords
+from dmp.adapters.dynamodb.signed_in import SignedInRows
 from dmp.adapters.dynamodb.tables import CONTACT
 from dmp.adapters.phones import mobile
 from dmp.domain.caller import Caller
@@ -172,7 +173,8 @@ class Late(DynamoRecords):
 
 def changes(family: Family, meanwhile: Callable[[int], None]) -> ContactChanges:
     late = Late(family, meanwhile)
-    return ContactChanges(late, late, family.world.clock, mobile)
+    signed_in = SignedInRows(family.world.tables["REGISTRY_TABLE"])
+    return ContactChanges(late, late, family.world.clock, mobile, signed_in)
 
 
 def test_it_holds_for_the_contact_that_was_seen_or_not_at_all(

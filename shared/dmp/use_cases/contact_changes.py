@@ -1,7 +1,8 @@
 """A registrar changes a patient's contact in person: no code, but a reason and a document seen.
 
 Others than registrars, and a record that does not exist, get one answer. Old and new address are
-told at once, and no new grant or delegate is made for a day.
+told at once, and no new grant or delegate is made for a day. Whoever is signed in to the record is
+out with the same transaction, apps included: the phone may be in other hands.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from dmp.domain.notices import Notice, reference_of
 from dmp.domain.refusals import NoPermit, Unavailable
 from dmp.use_cases.gate import NO_PERMIT, TRIES_MAX, Ask, Gate, Visit
 from dmp.use_cases.notice_ports import Address
-from dmp.use_cases.ports import Clock, Move, Raced, RecordContacts, Records, Write
+from dmp.use_cases.ports import (
+    Clock,
+    Move,
+    Raced,
+    RecordContacts,
+    Records,
+    SignedIn,
+    Write,
+)
 from dmp.use_cases.written import Request
 
 RULE = "registrar-contact"
@@ -33,6 +42,7 @@ class ContactChanges:
     contacts: RecordContacts
     clock: Clock
     phone: Callable[[str], str | None]
+    signed_in: SignedIn
 
     def change(self, request: Request, patient: str, body: Mapping[str, Any]) -> dict[str, object]:
         """The preferences as they then are, addresses masked."""
@@ -60,12 +70,13 @@ class ContactChanges:
     def _commit(
         self, visit: Visit, address: Address, value: str, reason: dict[str, str]
     ) -> Contact:
+        now_ms = self.clock.now_ms()
+        ended = self.signed_in.of(visit.ask.patient, now_ms // 1000)
         before, seen = self.contacts.contact(visit.door)
         # what was lost must not stay where codes and notices go
         channel: Channel = "sms" if address == "phone" else "email"
         changed = replace(rules.moved(before, address, value), channel=channel)
         entry = replace(Gate(self.records, self.clock).entry(visit, "permit", RULE), reason=reason)
-        now_ms = self.clock.now_ms()
         commit = commit_id(now_ms, self.clock.random_bits(35))
         phone, email = rules.former(before, address)
         old = Notice(
@@ -92,6 +103,7 @@ class ContactChanges:
                     seen,
                     now_ms // 1000,
                     replace(old, phone=new.phone or "", email=new.email or ""),
+                    ended,
                 ),
             ),
         )

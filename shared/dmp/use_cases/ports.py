@@ -139,16 +139,30 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """Ways in that end together: sessions, apps and the code that is awaited, by id.
+
+    `seen` has the version of each row that names them, by key; 0 where there is none.
+    """
+
+    sessions: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    challenge: str = ""
+    seen: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """A contact in place of the one sealed as `seen`, at an instant in epoch seconds.
 
-    `notice` is what the new address is told, by the name of the write's commit.
+    `notice` is what the new address is told, by the name of the write's commit; `ended` ends.
     """
 
     contact: Contact
     seen: bytes
     at: int
     notice: Notice
+    ended: Ended = Ended()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +250,13 @@ class RecordContacts(Protocol):
 
     def contact(self, door: Door) -> tuple[Contact, bytes]:
         """As it stands, consistently read, with the sealed form that a Move is conditional on."""
+
+
+class SignedIn(Protocol):
+    """By what somebody is signed in to a record, or may be soon."""
+
+    def of(self, patient: str, now: int) -> Ended:
+        """What is live, consistently read: at most 80 sessions and apps; more are ended here."""
 
 
 class Paging(Protocol):

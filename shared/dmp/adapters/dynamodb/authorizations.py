@@ -112,8 +112,11 @@ class AuthorizationRows:
             listed = found(AppsItem, f"apps#{app.given.owner}")
             try:
                 retrying(lambda: self._exchange(code, app, listed, now))  # noqa: B023
-            except ConditionsFailed as failed:
-                if 0 in failed.failed:
+            except ConditionsFailed as failed:  # checks come first, then puts, then updates
+                if app.given.kind == "patient" and 0 in failed.failed:
+                    text = "the session in which it was given has ended"
+                    raise OAuthError("invalid_grant", text) from None
+                if int(app.given.kind == "patient") in failed.failed:
                     return False
             else:
                 return True
@@ -127,6 +130,10 @@ class AuthorizationRows:
         if len(before) >= APPS_MAX:
             raise OAuthError("access_denied", f"at most {APPS_MAX} apps at once: end one first")
         with TransactWrite(connection=self._connection) as transaction:
+            if app.given.kind == "patient":
+                live = SessionItem.active == True  # noqa: E712
+                session = f"session#{app.given.session}"
+                transaction.condition_check(SessionItem, session, condition=live)
             transaction.update(
                 CodeItem(f"code#{code.hash}"),
                 [CodeItem.used.set(True)],

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pynamodb.connection import Connection
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from dmp.adapters.compression import compress, decompress
@@ -22,7 +19,9 @@ from dmp.adapters.dynamodb.grant_items import (
     review_key,
 )
 from dmp.adapters.dynamodb.journal_items import journal_item, notice_item, written_once
-from dmp.adapters.dynamodb.tables import CONTACT, GUARD, STANDING, RecordItem
+from dmp.adapters.dynamodb.signed_in import end_items
+from dmp.adapters.dynamodb.tables import CONTACT, STANDING, RecordItem
+from dmp.adapters.dynamodb.transactions import Transaction
 from dmp.adapters.envelope import Ring
 from dmp.domain.identifiers import commit_millis
 from dmp.domain.journal import Entry
@@ -55,54 +54,6 @@ class OpenDoor(Door):
 
     ring: Ring | None = None
     segments: int = 0
-
-
-class Transaction:
-    """A TransactWrite that remembers what each of its items is about.
-
-    PynamoDB sends checks first, then puts, then updates: positions follow that order.
-    """
-
-    def __init__(self) -> None:
-        self._checks: list[tuple[Race, Condition, tuple[str, str]]] = []
-        self._puts: list[tuple[Race, Model, Condition | None]] = []
-        self._updates: list[tuple[Race, Model, list[Action], Condition]] = []
-
-    def check(self, race: Race, patient: str, condition: Condition, sk: str = GUARD) -> None:
-        """GUARD, or another item of the record, must satisfy the condition."""
-        self._checks.append((race, condition, (patient, sk)))
-
-    def put(self, race: Race, item: Model, condition: Condition | None = None) -> None:
-        """Write the item; without a condition it must be new."""
-        self._puts.append((race, item, condition))
-
-    def update(self, race: Race, item: Model, actions: list[Action], condition: Condition) -> None:
-        """Change attributes of an item."""
-        self._updates.append((race, item, actions, condition))
-
-    def bump(self, patient: str, version: int, condition: Condition) -> None:
-        """Set GUARD's policy version."""
-        self.update("policy", RecordItem(patient, GUARD), [RecordItem.pv.set(version)], condition)
-
-    def run(self, connection: Connection) -> None:
-        """Commit; Raced names what the failed conditions were about."""
-        try:
-            retrying(lambda: self._send(connection))
-        except ConditionsFailed as lost:
-            order: list[Race] = [c[0] for c in self._checks]
-            order += [p[0] for p in self._puts]
-            order += [u[0] for u in self._updates]
-            raise Raced(frozenset(order[i] for i in lost.failed)) from None
-
-    def _send(self, connection: Connection) -> None:
-        absent = RecordItem.pk.does_not_exist()
-        with TransactWrite(connection=connection) as transaction:
-            for _, condition, place in self._checks:
-                transaction.condition_check(RecordItem, *place, condition=condition)
-            for _, item, wanted in self._puts:
-                transaction.save(item, condition=absent if wanted is None else wanted)
-            for _, item, actions, condition in self._updates:
-                transaction.update(item, actions, condition=condition)
 
 
 class Commits:
@@ -269,6 +220,7 @@ def _put_contact(transaction: Transaction, ring: Ring, write: Write) -> None:
         owed, change = move_items(ring, write.patient, write.commit, write.move)
         transaction.put("id", owed)
         transaction.update("contact", *change)
+        end_items(transaction, write.move.ended)
 
 
 def _put_grant(transaction: Transaction, write: Write) -> None:

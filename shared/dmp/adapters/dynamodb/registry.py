@@ -78,13 +78,17 @@ class SessionItem(Model):
 
 
 class SessionsItem(Model):
-    """sessions#<patient>#<day>: the sessions that began on the day, live or not."""
+    """sessions#<patient>#<day>: the sessions that began on the day, live or not.
+
+    `version` counts them, for who must know that none began meanwhile.
+    """
 
     class Meta(_Table):
         """The registry."""
 
     pk = UnicodeAttribute(hash_key=True)
     ids = UnicodeSetAttribute()
+    version = NumberAttribute(null=True)
     ttl = NumberAttribute()
 
 

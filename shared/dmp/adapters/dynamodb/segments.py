@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from dmp.adapters.compression import compress, decompress
 from dmp.adapters.dynamodb.batch import Batch
 from dmp.adapters.dynamodb.client import dynamodb
-from dmp.adapters.dynamodb.commits import PART_BYTES_MAX, Transaction
+from dmp.adapters.dynamodb.commits import PART_BYTES_MAX
 from dmp.adapters.dynamodb.records import DynamoRecords, keys_of
 from dmp.adapters.dynamodb.tables import HEAD, RecordItem
+from dmp.adapters.dynamodb.transactions import Transaction
 from dmp.adapters.envelope import Ring
 from dmp.domain.record import Version, decode, encode
 from dmp.use_cases.compaction import Following

@@ -50,7 +50,7 @@ class SignInRows:
 
     def codes_sent(self, subject: str) -> CodesSent:
         """What the subject asked for in the last day."""
-        item = found(CodesItem, _codes_key(subject))
+        item = found(CodesItem, codes_key(subject))
         if item is None:
             return CodesSent(subject)
         sent = tuple(int(at) for at in item.sent)
@@ -113,7 +113,7 @@ class SignInRows:
             with TransactWrite(connection=self._connection) as transaction:
                 transaction.delete(
                     ChallengeItem(f"challenge#{challenge.id}"),
-                    condition=ChallengeItem.pk.exists(),
+                    condition=ChallengeItem.expires == challenge.expires,
                 )
                 begin(transaction, session)
 
@@ -134,7 +134,7 @@ class SignInRows:
         """A patient's sessions that are live: two BatchGetItems, more beyond a hundred."""
         listed = Batch(dynamodb())
         for began in (now, now - SESSION_S_MAX):
-            listed.want(self._table, pk=_list_key(patient, began))
+            listed.want(self._table, pk=sessions_key(patient, began))
         batch = Batch(dynamodb())
         for row in listed.fetch()[self._table]:
             for name in row["ids"]:
@@ -172,12 +172,16 @@ class SignInRows:
 def begin(transaction: TransactWrite, session: Session) -> None:
     """A new session and its place on its patient's list of the day, in a transaction."""
     transaction.save(session_item(session), condition=SessionItem.pk.does_not_exist())
-    listed = SessionsItem(_list_key(session.patient, session.until - SESSION_S_MAX))
-    kept: list[Action] = [SessionsItem.ids.add({session.id}), SessionsItem.ttl.set(session.until)]
+    listed = SessionsItem(sessions_key(session.patient, session.until - SESSION_S_MAX))
+    kept: list[Action] = [
+        SessionsItem.ids.add({session.id}),
+        SessionsItem.version.add(1),
+        SessionsItem.ttl.set(session.until),
+    ]
     transaction.update(listed, kept)
 
 
-def _list_key(patient: str, began: int) -> str:
+def sessions_key(patient: str, began: int) -> str:
     """Of the day on which a session began; none lasts longer than half of one."""
     return f"sessions#{patient}#{datetime.fromtimestamp(began, UTC).date().isoformat()}"
 
@@ -208,13 +212,14 @@ def _challenge(challenge_id: str, item: ChallengeItem) -> Challenge:
     )
 
 
-def _codes_key(subject: str) -> str:
+def codes_key(subject: str) -> str:
+    """Of the row that tells when a subject's codes were sent, and which is the newest."""
     return f"rate#{PURPOSE}-{subject}"
 
 
 def _codes_item(subject: CodesSent, challenge: str, now: int) -> CodesItem:
     return CodesItem(
-        _codes_key(subject.subject),
+        codes_key(subject.subject),
         sent=list(with_one_more(subject.sent, now)),
         challenge=challenge,
         version=subject.version + 1,
