@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from infra.local.seed import seed
+from infra.template import ROOT
 from tests import oauth
 from tests.stack import Stack, stack
 
@@ -35,6 +36,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seeded(deployed: Stack, root: Path) -> Any:
     return seed({name: deployed.output(name) for name in OUTPUTS}, root)
+
+
+def test_nobody_of_the_directory_is_named_like_a_person() -> None:
+    """What stands in clear of practitioners would pass for what tells of a patient."""
+    people, listed = (
+        json.loads((ROOT / "infra/local" / name).read_text("utf-8"))
+        for name in ("people.json", "directory.json")
+    )
+    families = {person["family"] for kind in people.values() for person in kind}
+
+    assert families.isdisjoint(one["family"] for one in listed["practitioners"])
 
 
 def test_everything_that_the_sandbox_file_promises_is_there(seeded: Any) -> None:
