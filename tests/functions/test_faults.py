@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from dmp.domain.caller import Caller
 from tests import samples
 from tests.aws_calls import forget
 from tests.clinic import Clinic
 from tests.faults import CRASHES, FAULTS, Outcome, Site, Trial, recorded, walked
+from tests.patients import code_of, texts
 from tests.world import BENNIS, Reply, World, consent, observation
 
 Send = Callable[[], Reply]
@@ -27,13 +29,15 @@ Send = Callable[[], Reply]
 class Flow:
     """`ready` prepares a record and gives the request; `good` are the answers of its success.
 
-    `discloses`: its success hands out content. `versions`: of how many resources, each how many.
+    `discloses`: its success hands out content. `makes`: of how many resources, each how many
+    versions. `tells`: each time that it is asked for, so that a second time owes a second notice.
     """
 
     ready: Callable[[Clinic], Send]
     good: tuple[int, ...]
     discloses: bool = False
     makes: tuple[int, ...] = ()
+    tells: bool = False
 
 
 def _get(path: str) -> Callable[[Clinic], Send]:
@@ -82,6 +86,45 @@ def _revoke(clinic: Clinic) -> Send:
     return lambda: clinic.world.call(request, clinic.patient)
 
 
+def _looks(path: str) -> Callable[[Clinic], Send]:
+    def ready(clinic: Clinic) -> Send:
+        clinic.observe()
+        request = f"GET {path.format(patient=clinic.id)}"
+        return lambda: clinic.world.call(request, clinic.patient)
+
+    return ready
+
+
+def _operation(name: str, clinic: Clinic, caller: Caller, **given: Any) -> Send:
+    about = {"name": "patient", "valueReference": {"reference": f"Patient/{clinic.id}"}}
+    more = [{"name": name, **value} for name, value in given.items()]
+    body = {"resourceType": "Parameters", "parameter": [about, *more]}
+    request = f"POST /fhir/Consent/${name}"
+    return lambda: clinic.world.call(request, caller, body, Idempotency_Key="k")
+
+
+def _asks_to_meet(clinic: Clinic) -> Send:
+    """By somebody who asked for nothing lately."""
+    table = clinic.world.tables["REGISTRY_TABLE"]
+    dynamodb = clinic.world.stack.client("dynamodb")
+    for row in dynamodb.scan(TableName=table, ProjectionExpression="pk")["Items"]:
+        if row["pk"]["S"].startswith("rate#"):
+            dynamodb.delete_item(TableName=table, Key=row)
+    return _operation("request", clinic, clinic.world.doctor(BENNIS))
+
+
+def _meets(clinic: Clinic) -> Send:
+    assert _asks_to_meet(clinic)().status == 202
+    code = {"valueString": code_of(texts()[-1])}
+    return _operation("grant", clinic, clinic.world.doctor(BENNIS), code=code)
+
+
+def _breaks_the_glass(clinic: Clinic) -> Send:
+    reason, text = {"valueCode": "UNCONSCIOUS"}, {"valueString": "Sur la voie publique"}
+    caller = clinic.world.doctor(BENNIS, purpose="BTG")
+    return _operation("break-glass", clinic, caller, reason=reason, text=text)
+
+
 FLOWS = {
     "read": Flow(_get("/fhir/Observation/{id}"), (200,), discloses=True),
     "read again": Flow(_read_again, (200,), discloses=True),
@@ -92,11 +135,19 @@ FLOWS = {
     "transaction": Flow(_transaction, (200,), makes=(1, 1, 1)),
     "consent": Flow(_consent, (201,)),
     "revoke": Flow(_revoke, (204, 410)),
+    "journal": Flow(_looks("/fhir/AuditEvent?patient={patient}"), (200,), discloses=True),
+    "usage": Flow(_looks("/journal/usage"), (200,), discloses=True),
+    "export": Flow(_looks("/journal/export"), (200,), discloses=True, tells=True),
+    # each repetition of the SDK's counts: as one more request, as one more try of the code
+    "request": Flow(_asks_to_meet, (202, 429)),
+    "grant": Flow(_meets, (201, 410)),
+    "break-glass": Flow(_breaks_the_glass, (201,)),
 }
 
 
 @pytest.fixture
-def clinics(world: World) -> Iterator[Callable[[], Clinic]]:
+def clinics(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Clinic]]:
+    monkeypatch.setattr("dmp.edge.oauth.time.sleep", lambda _: None)
     made: list[Clinic] = []
 
     def fresh() -> Clinic:
@@ -112,7 +163,7 @@ def cold(world: World) -> None:
     """Forget every key that a function has unwrapped."""
     for folder, resource in (
         ("access_queries", "AccessQueries"), ("record_writes", "RecordWrites"),
-        ("consent_changes", "ConsentChanges"),
+        ("consent_changes", "ConsentChanges"), ("journal", "Journal"),
     ):  # fmt: skip
         world.app(folder, resource).vault._rings.clear()
 
@@ -137,7 +188,7 @@ def unharmed(flow: Flow, clinic: Clinic, disclosed: int, before: int, notices: i
         assert tuple(written) == flow.makes
     entries = len(clinic.rows("J#")) - before
     assert disclosed <= entries <= 2  # one for each request that came so far, and never fewer
-    assert len(clinic.rows("N#")) == notices
+    assert notices <= len(clinic.rows("N#")) <= notices + flow.tells
 
 
 _WRITTEN = ("Observation", "Encounter")

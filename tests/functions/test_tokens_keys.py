@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dmp.adapters.aws import client
 from dmp.adapters.key_fetcher import Fetched, KeyFetcher
+from dmp.domain.directory import is_key_url
 from dmp.domain.refusals import Unavailable
 from tests import oauth
+from tests.adapters.test_key_fetcher import HOST, Server, certified
 from tests.stack import Context, Stack, stack
 
 URL = "https://ehr.example.ma/jwks.json"
@@ -185,3 +189,34 @@ def test_a_second_key_that_is_gone_stops_nobody_but_its_tokens(deployed: Stack) 
     foreign = oauth.signed(oauth.claims_of(), oauth.EC)
     with pytest.raises(Unavailable):
         step.authorizer.key.caller(foreign, int(time.time()))
+
+
+@pytest.mark.parametrize(("hosts", "status"), [(HOST, 200), ("", 401)], ids=["named", "not named"])
+def test_keys_come_over_tls_from_a_host_within_the_operators_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hosts: str, status: int
+) -> None:
+    """Only names are resolved by us: the operator's own parameter, a server on the loopback."""
+    certificate = certified(tmp_path)
+    server, found = Server(certificate), socket.getaddrinfo
+    body = oauth.jwks_of(oauth.EC).encode()
+    server.answers(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr(
+        socket, "getaddrinfo",
+        lambda host, *rest, **named: found(
+            "127.0.0.1" if host == HOST else host, *rest, **named
+        ),
+    )  # fmt: skip
+    url = f"https://{HOST}:{server.port}/jwks.json"
+    assert is_key_url(url)
+    try:
+        with stack(PrivateKeyHosts=hosts) as made:
+            oauth.registered(made.output("RegistryTable"))
+            app = made.app("tokens", "Tokens")
+            app.tokens.directory.put([oauth.client_of(jwks="", jwks_uri=url)])
+            answers = [asked_for(app)[0] for _ in range(2)]
+    finally:
+        server.close()
+
+    assert answers == [status, status]
+    assert server.met == (status == 200)
