@@ -220,3 +220,18 @@ def test_keys_come_over_tls_from_a_host_within_the_operators_network(
 
     assert answers == [status, status]
     assert server.met == (status == 200)
+
+
+def test_while_our_key_is_disabled_there_are_no_tokens_and_then_there_are(deployed: Stack) -> None:
+    """An honest 503 that says when to come back; who asks again is let in."""
+    app, kms = deployed.app("tokens", "Tokens"), deployed.client("kms")
+    key = deployed.output("TokenKeyArn")
+    kms.disable_key(KeyId=key)
+    form = oauth.credentials(oauth.signed(oauth.claims_of()))
+    busy = app.handler(oauth.event("tokens/client_credentials", **form), Context())
+    kms.enable_key(KeyId=key)
+
+    assert busy["statusCode"] == 503
+    assert json.loads(busy["body"])["error"] == "temporarily_unavailable"
+    assert busy["headers"]["Retry-After"] == "1"
+    assert asked_for(app)[0] == 200
