@@ -8,7 +8,9 @@ in the log once, under a checkpoint that was published; and nothing is in doubt.
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -24,10 +26,10 @@ from dmp.domain.contact import Contact
 from dmp.domain.identifiers import commit_id
 from dmp.edge.batch import Redeliver
 from dmp.use_cases.reconciliation import reconciled
-from tests.faults import CRASHES, FAULTS, Outcome, Trial, walked
+from tests.faults import CRASHES, FAULTS, Died, Outcome, Site, Trial, faulty, walked
 from tests.functions.test_batches import message
 from tests.functions.test_receipts import about, event
-from tests.post import Post
+from tests.post import Post, message_of
 from tests.register import mails, sms
 from tests.stack import ACCOUNT, REGION, Context, Stack
 from tests.stack import stack as deployed
@@ -89,21 +91,29 @@ class Depot:
 
     def told(self, times: tuple[int, ...] = (1,)) -> None:
         """After all that comes again by itself: told, and in the ledger as told."""
-        for _ in range(2):
-            self.post.travel.shift(7 * 3600)
-            self.post.sweep()
-            while self.post.waiting():
-                assert self.post.deliver() == []
+        self.rest()
         texts = [text for _, text in sms()] + [mail.body for mail in mails()]
         assert len(texts) in times
         [row] = self.post.notices(self.patient)
         assert all(row["ref"] in text for text in texts)
+        assert self.outcomes() == {"sent": 1}
+
+    def rest(self) -> None:
+        """All that comes again by itself, within a day."""
+        for _ in range(3):
+            self.post.travel.shift(7 * 3600)
+            self.post.sweep()
+            while self.post.waiting():
+                assert self.post.deliver() == []
+
+    def outcomes(self) -> dict[str, int]:
+        """The ledger since this trial began; in balance."""
         table = self.stack.output("RecordsTable")
         now = int(self.post.world.clock.now_ms()) // 1000
         ledger = ScannedLedger(self.stack.client("dynamodb"), table)
         found = reconciled(ledger, self.since, 1 << 45, now)
         assert found.balanced
-        assert {name: n for name, n in found.outcomes.items() if n} == {"sent": 1}
+        return {name: n for name, n in found.outcomes.items() if n}
 
 
 def _scheduled(run: Callable[[], object]) -> Outcome:
@@ -221,4 +231,90 @@ def test_each_call_behind_a_queue_fails(
     tried = walked(lambda: FLOWS[name](depot.empty()), fault)
 
     assert tried or fault not in CRASHES
+    capsys.readouterr()
+
+
+MOVES = ("duplicate", "reorder", "drop")
+SENDING = (("UpdateItem", 0), ("BatchGetItem", 0), ("Publish", 0), ("UpdateItem", 1))
+STEPS: tuple[tuple[str, str, Site], ...] = (
+    *(("stream", fault, ("SendMessage", 1)) for fault in (*MOVES, *CRASHES)),
+    *(("queue", fault, SENDING[0]) for fault in (*MOVES, *CRASHES)),
+    *(("notifier", fault, site) for fault in CRASHES for site in SENDING),
+    *(("provider", fault, SENDING[2]) for fault in ("throttled", "500", "time-out before",
+                                                    "time-out after", *CRASHES)),
+)  # fmt: skip
+# The one point at which nobody knows whether the patient was told.
+IN_DOUBT = (("time-out after", SENDING[2]), ("crash after", SENDING[2]),
+            ("crash before", SENDING[3]))  # fmt: skip
+
+
+def _streams(depot: Depot, records: list[dict[str, Any]], fault: str, site: Site) -> None:
+    match fault:
+        case "duplicate":
+            depot.post.announce([*records, *records])
+        case "reorder":
+            depot.post.announce(records[::-1])
+        case "drop":
+            return
+        case _:
+            with faulty(site, fault, "first") as struck, suppress(Died):
+                depot.post.announce(records)
+            assert struck
+
+
+def _queues(depot: Depot, fault: str, site: Site) -> None:
+    url = depot.stack.output("NoticesQueueUrl")
+    got = depot.post.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], VisibilityTimeout=0
+    ).get("Messages", [])
+    match fault:
+        case "drop":
+            for lost in got:
+                depot.post.sqs.delete_message(QueueUrl=url, ReceiptHandle=lost["ReceiptHandle"])
+        case "duplicate" | "reorder" if got:
+            taken = [message_of(m) for m in (*got[::-1], *(got if fault == "duplicate" else ()))]
+            depot.post.sender.deliver({"Records": taken}, Context("NotificationsSender"))
+        case "crash before" | "crash after":
+            with faulty(site, fault, "first") as struck, suppress(Died):
+                depot.post.deliver()
+            assert struck
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_ledger_holds_whatever_happens_on_the_way(
+    depot: Depot, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each step fails in each way, in the seed's order: never zero, two only in doubt."""
+    dice = random.Random(seed)  # noqa: S311  # an order, not a secret
+    depot.empty()
+    owed: list[dict[str, Any]] = []
+    doubts = 0
+    for step, fault, site in dice.sample(STEPS, len(STEPS)):
+        told = depot.opened()
+        owed += [record for record in told if record["dynamodb"]["Keys"]["sk"]["S"][0] == "N"]
+        if step == "stream":
+            _streams(depot, [*dice.sample(owed, min(3, len(owed))), *told], fault, site)
+            continue
+        while len(depot.post.waiting()) >= 5:  # so that what comes now is in the next batch
+            depot.post.deliver()
+        assert depot.post.announce(told) == []
+        if step == "queue":
+            _queues(depot, fault, site)
+        else:
+            with faulty(site, fault, "first") as struck, suppress(Died):
+                depot.post.deliver()
+            assert struck, (step, fault, site)
+            doubts += (fault, site) in IN_DOUBT
+        depot.post.travel.shift(dice.choice((0, 1, 301, 3600)))
+        dice.choice((depot.post.sweep, lambda: None))()
+    depot.rest()
+
+    texts = [text for _, text in sms()]
+    rows = [row for r in owed for row in depot.post.notices(r["dynamodb"]["Keys"]["pk"]["S"])]
+    for row in rows:
+        assert row["state"] == "sent"
+        assert sum(row["ref"] in text for text in texts) >= 1
+    assert len(set(texts)) == len(rows) == len(owed) == len(STEPS)
+    assert len(texts) <= len(owed) + doubts
+    assert depot.outcomes() == {"sent": len(owed)}
     capsys.readouterr()
