@@ -142,6 +142,7 @@ def _describe(ours: Emulator, outputs: dict[str, str]) -> dict[str, Any]:
         "journal_url": f"{base}/journal",
         "messages_url": ours.messages_url,
         "region": outputs["RegionCode"],
+        "account_url": f"{_named(base)}/account",
         "base_url": base,
         "aws_endpoint_url": ours.url,
     }
@@ -163,7 +164,12 @@ def _sign_in(base: str, clients: dict[str, Any]) -> str:
         "code_challenge": secrets.token_urlsafe(32),
         "code_challenge_method": "S256",
     }
-    return f"{base}/oauth2/authorize?{urlencode(asked)}"
+    return f"{_named(base)}/oauth2/authorize?{urlencode(asked)}"
+
+
+def _named(base: str) -> str:
+    """The base as browsers open it: passkeys are bound to a name, not to an address."""
+    return base.replace("127.0.0.1", "localhost", 1)
 
 
 def stop() -> None:
@@ -204,7 +210,7 @@ def logs() -> None:
 
 def _tell(described: dict[str, Any]) -> None:
     console.print(f"\nthe sandbox of region {described['region']} is up")
-    for name in ("fhir_base", "token_url", "activation_url", "messages_url"):
+    for name in ("fhir_base", "token_url", "activation_url", "account_url", "messages_url"):
         console.print(f"  {name:<15} {described[name]}", soft_wrap=True)
     console.print(f"  sign-in page    {described['sign_in_url']}", soft_wrap=True, markup=False)
     for what in ("clients", "patients", "people"):

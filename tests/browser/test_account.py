@@ -48,7 +48,7 @@ def cookies(home: Home, browser: Browser, back: App) -> list[dict[str, object]]:
     context = browser.new_context()
     visit = walk(context, home.sandbox, back, "en")
     page = visit.page
-    page.goto(f"{visit.base}/account?lang=en")
+    page.goto(f"{home.sandbox.described['account_url']}?lang=en")
     before = len(home.sandbox.messages(home.person.address))
     page.fill("#who", str(home.known["cin"]))
     page.click(SEND)

@@ -13,7 +13,10 @@ from infra.local import deployment, emulator, sandbox
 from infra.local.emulator import CannotRun
 
 OUTPUTS = {"BaseUrl": "http://127.0.0.1:1/x/sandbox", "RegionCode": "MA-06"}
-ADDRESSES = {"fhir_base", "token_url", "activation_url", "journal_url", "messages_url", "region"}
+ADDRESSES = {
+    "fhir_base", "token_url", "activation_url", "account_url", "journal_url", "messages_url",
+    "region",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
