@@ -46,7 +46,7 @@ demo: setup ## the first day of a record, step by step, on the sandbox
 
 test: setup ## every test, alike each time (SEED=… another run of Hypothesis, TESTS=… a part)
 	@echo "Hypothesis seed $(SEED)"
-	@$(PY) -m pytest $(TESTS) -m "not e2e" -n 2 -q --hypothesis-seed=$(SEED)
+	@$(PY) -m pytest $(TESTS) -m "not e2e" -n 2 --dist worksteal -q --hypothesis-seed=$(SEED)
 	@$(PY) -m pytest $(TESTS) -m e2e --ignore=tests/browser -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
 	@$(PY) -m pytest $(TESTS) -m e2e --ignore=tests/e2e -q --hypothesis-seed=$(SEED) || [ $$? -eq 5 ]
 

@@ -84,12 +84,12 @@ def possible(operation: str, fault: str) -> bool:
 
 
 def modes(turn: int, fault: str) -> tuple[str, ...]:
-    """Every mode under DMP_FAULTS=all; else of every second pair one, first and every in turn."""
+    """Every mode under DMP_FAULTS=all; else of every fourth pair one, first and every in turn."""
     if fault in CRASHES:
         return MODES[:1] if ALL or not turn % 2 else ()
     if ALL:
         return MODES
-    return () if turn % 2 else (MODES[turn // 2 % 2],)
+    return () if turn % 4 else (MODES[turn // 4 % 2],)
 
 
 def recorded(flow: Callable[[], object]) -> list[Site]:
