@@ -18,6 +18,7 @@ class Post:
         self.travel = travel
         self.stack: Stack = world.stack
         self.sqs = self.stack.client("sqs")
+        self.seen = ""
         self.announcer = self.stack.app("notifications", "NotificationsAnnouncer")
         self.sender = self.stack.app("notifications", "NotificationsSender")
         self.sweeper = self.stack.app("notifications", "NotificationsSweeper")
@@ -26,17 +27,30 @@ class Post:
         self, wanted: Callable[[dict[str, Any]], bool] | None = None
     ) -> list[dict[str, Any]]:
         """Every record of the table's stream that a mapping's filter lets through: the notices'."""
+        records = self._records()
+        return [record_of(r) for r in records if (wanted or _owed)(r)]
+
+    def from_now(self) -> None:
+        """What the stream has told so far is over."""
+        for record in self._records():
+            self.seen = record["dynamodb"]["SequenceNumber"]
+
+    def _records(self) -> list[dict[str, Any]]:
         streams = self.stack.client("dynamodbstreams")
         table = self.stack.output("RecordsTable")
-        arn = self.stack.client("dynamodb").describe_table(TableName=table)["Table"][
-            "LatestStreamArn"
-        ]
+        about = self.stack.client("dynamodb").describe_table(TableName=table)["Table"]
+        arn = about["LatestStreamArn"]
         shards = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-        iterator = streams.get_shard_iterator(
-            StreamArn=arn, ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records = streams.get_records(ShardIterator=iterator)["Records"]
-        return [record_of(r) for r in records if (wanted or _owed)(r)]
+        begins: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+        if self.seen:
+            begins = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self.seen}
+        shard = shards[0]["ShardId"]
+        at = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, **begins)["ShardIterator"]
+        got: list[dict[str, Any]] = []
+        while (page := streams.get_records(ShardIterator=at))["Records"]:
+            got += page["Records"]
+            at = page["NextShardIterator"]
+        return got
 
     def announce(self, records: Sequence[dict[str, Any]]) -> list[str]:
         """Give stream records to the announcer; the failures it reports."""
