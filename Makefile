@@ -56,7 +56,7 @@ check: setup ## format, lint, types, template rules, the rules of the house
 	@$(VENV)/mypy shared functions infra
 	@$(VENV)/cfn-lint template.yaml
 	@$(VENV)/sam validate --lint --region eu-west-1
-	@$(PY) -m pytest tests/house -q
+	@$(PY) -m pytest tests/house -n 2 -q
 
 prove: setup ## hours: fuzz (FUZZ_SECONDS a target), long Hypothesis, mutants (MUTANTS=… a part)
 	@$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
@@ -66,6 +66,7 @@ prove: setup ## hours: fuzz (FUZZ_SECONDS a target), long Hypothesis, mutants (M
 	@DMP_CONTRACT=100 $(PY) -m pytest tests/e2e/test_openapi.py -q
 	@rm -rf .build/prove && mkdir -p .build/prove && cp -r shared .build/prove/src
 	@cp -r functions infra layers events tests template.yaml requirements.lock .build/prove
+	@ln -sfn $(abspath ../shared) .build/prove/shared
 	@sed 's/pythonpath = .*/pythonpath = [".", "src"]/' pyproject.toml > .build/prove/pyproject.toml
 	@cd .build/prove && PYTHONPATH= $(CURDIR)/$(VENV)/mutmut run $(MUTANTS)
 

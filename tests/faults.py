@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -81,6 +81,12 @@ def possible(operation: str, fault: str) -> bool:
     if fault == "key disabled":
         return service_of(operation) == "kms"
     return fault != "cancelled" or operation == "TransactWriteItems"
+
+
+def pairs(flows: Iterable[str]) -> list[tuple[str, str]]:
+    """Each flow with each fault under DMP_FAULTS=all; else every third pair, none left out."""
+    every = [(name, fault) for name in flows for fault in FAULTS]
+    return every if ALL else every[::3]
 
 
 def modes(turn: int, fault: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 After each fault the answer is the right one or a 503, or nobody gets one for the process is gone;
 sent again it succeeds; and the record is as if nothing had happened: versions without a hole, an
 entry for each disclosure, one notice owed.
-`make test` asks an eighth of the product, every site and every fault in turn; `make prove` all.
+`make test` asks a part of the product, every flow, site and fault in turn; `make prove` all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dmp.domain.caller import Caller
 from tests import samples
 from tests.aws_calls import forget
 from tests.clinic import Clinic
-from tests.faults import CRASHES, FAULTS, Outcome, Site, Trial, recorded, walked
+from tests.faults import CRASHES, Outcome, Site, Trial, pairs, recorded, walked
 from tests.patients import code_of, texts
 from tests.world import BENNIS, Reply, World, consent, observation
 
@@ -218,8 +218,7 @@ def trial_of(flow: Flow, clinics: Callable[[], Clinic], notices: int) -> Trial:
     return Trial(sent, holds, twice=True)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize(("name", "fault"), pairs(FLOWS))
 def test_each_call_of_a_flow_fails(
     clinics: Callable[[], Clinic], name: str, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

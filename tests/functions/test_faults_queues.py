@@ -26,7 +26,7 @@ from dmp.domain.contact import Contact
 from dmp.domain.identifiers import commit_id
 from dmp.edge.batch import Redeliver
 from dmp.use_cases.reconciliation import reconciled
-from tests.faults import CRASHES, FAULTS, Died, Outcome, Site, Trial, faulty, walked
+from tests.faults import CRASHES, Died, Outcome, Site, Trial, faulty, pairs, walked
 from tests.functions.test_batches import message
 from tests.functions.test_receipts import about, event
 from tests.post import Post, message_of
@@ -227,8 +227,7 @@ def depot() -> Iterator[Depot]:
             yield Depot(made, post, receipts, made.app("sealing", "SealingSealer"), sweeper)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize(("name", "fault"), pairs(FLOWS))
 def test_each_call_behind_a_queue_fails(
     depot: Depot, name: str, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
